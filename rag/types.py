@@ -1,0 +1,184 @@
+"""The values that flow through the system, and the one-method seams of its models.
+
+Data flows one way through frozen values: Document -> Passage -> Hit -> Answer. No stage edits the value of an earlier one,
+and every span of text stays a half-open character range of a document, so that a quote is a slice and never a paraphrase.
+This module knows no model, no file and no database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source file's extracted text.
+
+    ``source`` is the path relative to the indexed folder, with ``/`` between its parts; ``published`` is an ISO date
+    (``2021-09-06``) or None; ``sha256`` is that of the file's bytes.
+    """
+
+    source: str
+    text: str = field(repr=False)
+    title: str
+    published: str | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A half-open character span of a document; its identity is (document, position), never its content.
+
+    ``heading`` is the title of the article or section that the passage belongs to: a file may hold several.
+    """
+
+    document: Document
+    ordinal: int
+    start: int
+    end: int
+    heading: str
+
+    @property
+    def text(self) -> str:
+        """The passage's words: ``document.text[start:end]``."""
+        return self.document.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved passage. ``rank`` counts from 1; ``score`` is the fused one, larger is better.
+
+    ``cosine`` is the similarity of question and passage (-1..1); ``bm25`` is the lexical score (0 and up, 0 when no word is
+    shared).
+    """
+
+    passage: Passage
+    rank: int
+    score: float
+    cosine: float
+    bm25: float
+
+
+class Verdict(StrEnum):
+    """What the articles say of a claim."""
+
+    SUPPORTED = "supported"
+    PARTLY = "partly"
+    UNSUPPORTED = "unsupported"
+
+
+class Status(StrEnum):
+    """What became of a question: every claim held, some did, or none."""
+
+    ANSWERED = "answered"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A marker of an answer and the exact span it stands for: ``quote == document.text[start:end]``.
+
+    ``support`` (0..1) says how far the quote backs the claims that carry the marker; ``sha256`` is that of the source file.
+    """
+
+    marker: int
+    source: str
+    title: str
+    published: str | None
+    start: int
+    end: int
+    quote: str
+    support: float
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of the draft with its verdict; ``markers`` is empty exactly when it was not published.
+
+    ``reason`` says in plain words why a claim is not fully supported, and is empty when it is.
+    """
+
+    text: str
+    verdict: Verdict
+    support: float
+    markers: tuple[int, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the reader gets, and the record of how it came about.
+
+    ``text`` carries the markers ``[1]``.. of ``citations``; for a refusal it says what is missing and names the closest
+    articles. ``answerability`` (0..1) is the probability that the articles answer the question. ``claims`` holds the
+    unpublished ones too. ``timings_ms`` is per step, in milliseconds.
+    """
+
+    question: str
+    standalone_question: str
+    text: str
+    status: Status
+    answerability: float
+    claims: tuple[Claim, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    notes: tuple[str, ...] = ()
+    draft: str = ""
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Give the text, then the numbered sources with their quotes."""
+        lines = [self.text]
+        for c in self.citations:
+            dated = f", {c.published}" if c.published else ""
+            lines += ["", f"[{c.marker}] {c.title}{dated} ({c.source}, characters {c.start}-{c.end})", f"    “{c.quote}”"]
+        return "\n".join(lines)
+
+
+class Message(TypedDict):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Encoder(Protocol):
+    """Text to vectors. ``identity`` names the weights and the way they are used: equal identities give equal vectors."""
+
+    @property
+    def identity(self) -> str:
+        """Name the weights (with their hash) and the pooling."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Give ``(n, dim)`` vectors of length 1, in the order of ``texts``."""
+
+
+class Retriever(Protocol):
+    """A question to passages."""
+
+    def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
+        """Give at most ``top_k`` hits, best first; empty when nothing matches at all."""
+
+
+class Generator(Protocol):
+    """A prompt to text (the field also says reader)."""
+
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+        """Yield the reply piece by piece; closing the iterator stops the computation."""
+
+
+class Verifier(Protocol):
+    """A claim to a verdict. The seam for a trained checker."""
+
+    def verify(self, claims: Sequence[str], evidence: Sequence[str]) -> list[float]:
+        """Give for each pair of claim and evidence the support, 0..1."""
