@@ -1,16 +1,16 @@
 """Every error a caller may see. Each message says what happened, where, and the next command to run.
 
-    RagError                    exit code 1
-    ├── UsageError              the question, a file or an argument is not usable (exit code 2)
-    │   └── ConfigError         rag.toml, a RAG_* variable or an argument has a wrong key or value
-    ├── CorpusError             the folder of articles cannot be read, or holds nothing to index
-    ├── StoreError              the index cannot be read or written
-    │   ├── IndexMissing        there is none
-    │   ├── IndexMismatch       it was made with another encoder or by a newer version
-    │   └── IndexDamaged        its bytes are not what was written
-    └── ModelError              weights cannot be had
-        ├── ModelMissing        not in the cache, and fetching failed or was not allowed
-        └── ModelDamaged        the bytes are not those that were pinned
+RagError                    exit code 1
+├── UsageError              the question, a file or an argument is not usable (exit code 2)
+│   └── ConfigError         rag.toml, a RAG_* variable or an argument has a wrong key or value
+├── CorpusError             the folder of articles cannot be read, or holds nothing to index
+├── StoreError              the index cannot be read or written
+│   ├── IndexMissing        there is none
+│   ├── IndexMismatch       it was made with another encoder or by a newer version
+│   └── IndexDamaged        its bytes are not what was written
+└── ModelError              weights cannot be had
+    ├── ModelMissing        not in the cache, and fetching failed or was not allowed
+    └── ModelDamaged        the bytes are not those that were pinned
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Hit:
     """A retrieved passage. ``rank`` counts from 1; ``score`` is the fused one, larger is better.
 
     ``cosine`` is the similarity of question and passage (-1..1); ``bm25`` is the lexical score (0 and up, 0 when no word is
-    shared).
+    shared). ``copies`` are further passages that say the same in nearly the same words, left out of the ranking.
     """
 
     passage: Passage
@@ -65,6 +65,7 @@ class Hit:
     score: float
     cosine: float
     bm25: float
+    copies: tuple[Passage, ...] = ()
 
 
 class Verdict(StrEnum):

@@ -1,0 +1,253 @@
+"""One SQLite file, opened so that reading changes nothing, one writer works at a time, and every error is ours.
+
+Between runs the file is in rollback mode, so that reading needs no side file and creates none; while a writer is at work it is
+in WAL mode, so that readers go on with the last committed state. ``synchronous=FULL``, because one fsync per batch is nothing
+beside its embedding, and a committed batch then survives a power cut. Knows nothing of what the tables hold.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rag.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK_SECONDS = 1.0  # how long a second writer waits for the first
+BUSY_SECONDS = 30.0  # how long a writer waits for readers; they hold the file for milliseconds
+
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # our SQL is fixed: ERROR is a foreign schema
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What the file must be: SQLite's ``application_id`` and ``user_version``, and the statements that make an empty one."""
+
+    application_id: int
+    version: int
+    schema: tuple[str, ...]
+
+
+class Database:
+    """The open file. One object may be used from several threads: they take turns."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, writer_lock: sqlite3.Connection | None = None) -> None:
+        """Use :meth:`for_reading` or :meth:`for_writing`."""
+        self.path = path
+        self._connection = connection
+        self._writer_lock = writer_lock
+        self._turn = threading.RLock()
+
+    @classmethod
+    def for_reading(cls, path: Path, form: Format) -> Self:
+        """Open what is there.
+
+        :raises IndexMissing: nothing is, or an empty file.
+        :raises IndexMismatch: a newer version made it.
+        :raises IndexDamaged: it is not what was written.
+        :raises StoreError: it cannot be read.
+        """
+        with _translated(path):
+            if not path.exists():
+                raise IndexMissing(f"no index in {path.parent}; run `rag index FOLDER --index {path.parent}`")
+            connection = _connect_for_reading(path)
+            with _closing_on_error(connection):
+                if not _is_made(connection, path, form):
+                    raise IndexMissing(f"the index in {path.parent} is empty; run `rag index FOLDER --index {path.parent}`")
+        return cls(path, connection)
+
+    @classmethod
+    def for_writing(cls, path: Path, form: Format, *, replace_unreadable: bool) -> Self:
+        """Open or create, and keep other writers out until closed or killed.
+
+        With ``replace_unreadable`` the whole file is checked, and one that is damaged or of a newer format is begun anew.
+
+        :raises IndexMismatch: a newer version made it.
+        :raises IndexDamaged: it is not what was written.
+        :raises StoreError: it cannot be written, or another writer is at work.
+        """
+        with _translated(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = _locked(path)
+            with _closing_on_error(lock):
+                try:
+                    connection = _connect_for_writing(path, form, thorough=replace_unreadable)
+                except (IndexDamaged, IndexMismatch):
+                    if not replace_unreadable:
+                        raise
+                    for suffix in (*_SIDE_FILES, ""):
+                        Path(f"{path}{suffix}").unlink(missing_ok=True)
+                    connection = _connect_for_writing(path, form, thorough=False)
+        return cls(path, connection, lock)
+
+    def close(self) -> None:
+        """Let go of the file. A writer leaves it in rollback mode, unless readers have it open: the next writer will."""
+        with self._turn:
+            if self._writer_lock is not None:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("PRAGMA busy_timeout = 0")
+                    self._connection.execute("PRAGMA journal_mode = DELETE")
+            self._connection.close()
+            if self._writer_lock is not None:
+                self._writer_lock.close()
+
+    def rows(self, sql: str, *values: object) -> list[Any]:
+        """Run one statement and give all its rows."""
+        with self._turn, _translated(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one committed state throughout the block; other threads wait."""
+        with self._turn:
+            if self._connection.in_transaction:
+                yield
+                return
+            self.rows("BEGIN")
+            try:
+                yield
+            finally:
+                self._roll_back()
+
+    @contextmanager
+    def transaction(self) -> Iterator[bool]:
+        """Commit the block as a whole; inside another transaction (the value is False then), join that one."""
+        with self._turn:
+            if self._connection.in_transaction:
+                yield False
+                return
+            self.rows("BEGIN IMMEDIATE")
+            try:
+                yield True
+                self.rows("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # SQLite may have done so itself, as on a full disk
+            self._connection.execute("ROLLBACK")
+
+    def damaged(self, what: str) -> IndexDamaged:
+        """Make the error that says that ``what`` is not as it was written."""
+        return _damaged(self.path, what)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn the errors of SQLite and of the file system into ours, one line each."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = _primary_code(error)
+        if code in _DAMAGE or "decode" in str(error):  # broken UTF-8 has no code
+            raise _damaged(path, str(error)) from error
+        if code == sqlite3.SQLITE_BUSY:
+            raise StoreError(f"{path} is in use by another program; try again when that is done") from error
+        if code == sqlite3.SQLITE_FULL:
+            raise StoreError(f"the disk is full: {path} cannot grow; free some space and run the command again") from error
+        raise StoreError(f"{path} cannot be used ({error}); check the disk and the permissions of {path.parent}") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used ({error}); check the permissions of {path.parent}") from error
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _damaged(path: Path, what: str) -> IndexDamaged:
+    return IndexDamaged(f"{path} is damaged ({what}); run `rag index FOLDER --rebuild --index {path.parent}`")
+
+
+@contextmanager
+def _closing_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    with _closing_on_error(connection):
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # SQLite opens a file when it is first read
+    return connection
+
+
+def _connect_for_reading(path: Path) -> sqlite3.Connection:
+    uri = path.resolve().as_uri()
+    try:
+        return _connect(f"{uri}?mode=ro")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:  # a writer was killed while it changed the mode
+            _connect(f"{uri}?mode=rw").close()
+            return _connect(f"{uri}?mode=ro")
+        takes_no_files = error.sqlite_errorcode in (sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_CANTOPEN)
+        if takes_no_files and not _size(Path(f"{path}-wal")):
+            # in WAL mode in a read-only folder, as in a copy of a folder in use: nothing to replay, and nobody can be writing
+            return _connect(f"{uri}?immutable=1")
+        raise
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _connect_for_writing(path: Path, form: Format, *, thorough: bool) -> sqlite3.Connection:
+    with _translated(path):
+        connection = _connect(path.resolve().as_uri())
+        with _closing_on_error(connection):
+            made = _is_made(connection, path, form)
+            if thorough and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise _damaged(path, "its pages do not fit together")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            if not made:
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in form.schema:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {form.application_id}")
+                connection.execute(f"PRAGMA user_version = {form.version}")
+                connection.execute("COMMIT")
+    return connection
+
+
+def _is_made(connection: sqlite3.Connection, path: Path, form: Format) -> bool:
+    """Say whether the file holds tables of the format, or none at all."""
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return False
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if application_id != form.application_id or version < 1:
+        raise _damaged(path, "not an index of this program")
+    if version > form.version:
+        raise IndexMismatch(
+            f"the index in {path.parent} was made by a newer version (format {version}, this one reads {form.version}); "
+            f"update footnote-rag, or run `rag index FOLDER --rebuild --index {path.parent}`"
+        )
+    return True
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    """Take the writer's lock, free again when closed or killed: SQLite's own file lock, which works on every platform."""
+    lock = sqlite3.connect(path.with_suffix(".lock"), timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+    with _closing_on_error(lock):
+        try:
+            lock.execute("PRAGMA journal_mode = MEMORY")
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if _primary_code(error) == sqlite3.SQLITE_BUSY:
+                raise StoreError(f"another `rag index` is writing {path.parent}; wait for it to end and try again") from None
+            raise
+    return lock

@@ -1,0 +1,313 @@
+"""A folder of articles -> the store, at the cost of what changed.
+
+The index mirrors exactly the given folder. A file that cannot be indexed is reported and its former content removed, because
+nothing stale may answer; but a run that would leave nothing at all is refused. Each batch is one commit, so a kill or Ctrl-C
+loses one batch at most. A rebuild and a move to another folder are one commit as a whole: readers see the old content or the
+new, never a mix.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rag.corpus import find_files, read_document, source_name
+from rag.errors import CorpusError, IndexMismatch, ModelError
+from rag.passages import split
+from rag.store import Store
+from rag.vectors import Vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from rag.store import FileState
+    from rag.types import Document, Encoder, Passage
+
+BATCH = 512  # passages that are embedded and committed together
+
+_RACY_NS = 2_000_000_000  # a younger file may change again within one tick of its modification time (2 s on FAT)
+_UNTRUSTED = -1  # the modification time noted of such a file, so that the next run looks at its bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, in documents; ``embedded`` counts the texts given to the encoder.
+
+    ``skipped`` holds source and reason of the files that could not be indexed; ``removed`` counts those among them that were
+    indexed before. ``documents`` and ``passages`` are what the index now holds.
+    """
+
+    added: int
+    changed: int
+    removed: int
+    renamed: int
+    unchanged: int
+    skipped: tuple[tuple[str, str], ...]
+    documents: int
+    passages: int
+    embedded: int
+    seconds: float
+
+
+def index_folder(
+    folder: Path,
+    *,
+    store_folder: Path,
+    encoder: Encoder,
+    count_tokens: Callable[[str], int],
+    passage_tokens: int,
+    progress: Callable[[int, int, str], None] | None = None,
+    rebuild: bool = False,
+) -> Summary:
+    """Make the index in ``store_folder`` hold what ``folder`` holds.
+
+    ``passage_tokens`` is the budget of a passage in the encoder's tokens, which ``count_tokens`` counts. ``progress`` is told
+    how many files are done, of how many, and which was the last.
+
+    :raises CorpusError: the folder cannot be read or holds no article; the index stays as it was.
+    :raises IndexMismatch: the index was made with another encoder or budget, and ``rebuild`` was not asked for.
+    :raises StoreError: the index cannot be written; what was committed stays.
+    """
+    started = time.perf_counter()
+    files = _files(folder, store_folder)
+    home = os.fsencode(folder.resolve()).decode(errors="backslashreplace")
+    with Store.open(store_folder, writable=True, rebuild=rebuild) as store:
+        meta = store.meta()
+        if store.counts().documents and not rebuild:
+            _require_same(store, encoder.identity, passage_tokens)
+        moved = meta.folder not in ("", home)
+        with store.transaction() if rebuild or moved else nullcontext():
+            if rebuild or (meta.encoder, meta.folder, meta.passage_tokens) != (encoder.identity, home, passage_tokens):
+                with store.transaction():
+                    if rebuild:
+                        store.clear()
+                    store.configure(encoder=encoder.identity, folder=home, passage_tokens=passage_tokens)
+            run = _Run(
+                store=store,
+                encoder=encoder,
+                read=lambda path: _read(path, folder, passage_tokens, count_tokens),
+                progress=progress or (lambda _done, _total, _source: None),
+                files=files,
+                old=store.state(),
+                trust_times=not moved,
+            )
+            run.go()
+        Vectors.write(store, store_folder)
+        return run.summary(time.perf_counter() - started)
+
+
+def embedded_text(passage: Passage) -> str:
+    """Give the text that a passage's vector stands for: its heading, then its words. The encoder reads 256 tokens of it."""
+    text = passage.text
+    return text if text.startswith(passage.heading) else f"{passage.heading}\n{text}"
+
+
+def _files(folder: Path, store_folder: Path) -> dict[str, Path]:
+    """Give the files by source, less those that lie in the index's own folder."""
+    own, home = store_folder.resolve(), folder.resolve()
+    files = {
+        source_name(path, folder): path for path in find_files(folder) if own not in (home / path.relative_to(folder)).parents
+    }
+    if not files:
+        raise CorpusError(f"no article in {folder}, so the index in {store_folder} stays as it was; name another folder")
+    return files
+
+
+def _read(path: Path, folder: Path, passage_tokens: int, count_tokens: Callable[[str], int]) -> tuple[Document, list[Passage]]:
+    """Read and cut one file.
+
+    :raises CorpusError: it cannot be read, or holds nothing to index.
+    """
+    document = read_document(path, folder)
+    try:
+        f"{document.source}{document.title}{document.published}{document.text}".encode()
+    except UnicodeEncodeError:
+        raise CorpusError("holds half characters, which cannot be stored; convert it to UTF-8") from None
+    passages = split(document, budget=passage_tokens, count_tokens=count_tokens)
+    if not passages:
+        raise CorpusError("no text in it to index; fill it or delete it")
+    return document, passages
+
+
+def _require_same(store: Store, encoder: str, passage_tokens: int) -> None:
+    store.require_encoder(encoder)
+    stored = store.meta().passage_tokens
+    if stored != passage_tokens:
+        raise IndexMismatch(
+            f"the index was made with passages of {stored} tokens, not {passage_tokens}; "
+            "run `rag index FOLDER --rebuild`, or set passage_tokens back"
+        )
+
+
+class _Waiting(NamedTuple):
+    """A document that waits for its batch."""
+
+    document: Document
+    passages: list[Passage]
+    size: int
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pass over a folder: what it works with, what waits to be committed, and what it did."""
+
+    store: Store
+    encoder: Encoder
+    read: Callable[[Path], tuple[Document, list[Passage]]]
+    progress: Callable[[int, int, str], None]
+    files: Mapping[str, Path]
+    old: Mapping[str, FileState]
+    trust_times: bool
+
+    waiting: list[_Waiting] = field(default_factory=list)
+    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by text, as far as the waiting need them
+    touched: dict[str, int] = field(default_factory=dict)  # modification time by source
+    renamed: list[tuple[str, Document, int]] = field(default_factory=list)  # old source, new document, modification time
+    skipped: dict[str, str] = field(default_factory=dict)  # reason by source
+    done: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    embedded: int = 0
+
+    def go(self) -> None:
+        """Index every file, then remove what is gone."""
+        gone = self.old.keys() - self.files.keys()
+        twins: dict[str, list[str]] = {}  # sources by hash, those that are gone last
+        for source in sorted(self.old, key=lambda source: source in gone):
+            twins.setdefault(self.old[source].sha256, []).append(source)
+        for source, path in self.files.items():
+            try:
+                self._take(source, path, twins, gone)
+            except (CorpusError, OSError) as error:
+                self.skipped[source] = str(error).removeprefix(f"{source}: ")
+                self._report(source)
+            if sum(len(waiting.passages) for waiting in self.waiting) >= BATCH:
+                self._commit_waiting()
+        self._commit_waiting()
+        self._finish(gone)
+
+    def _take(self, source: str, path: Path, twins: Mapping[str, list[str]], gone: set[str]) -> None:
+        """Decide what became of one file."""
+        size, mtime_ns = _look(path)
+        known = self.old.get(source)
+        if known is not None and self._is_unchanged(path, known, size, mtime_ns):
+            self.unchanged += 1
+            if known.mtime_ns != mtime_ns:
+                self.touched[source] = mtime_ns
+            self._report(source)
+            return
+        document, passages = self.read(path)
+        same_bytes = twins.get(document.sha256, [])
+        donor = source if known is not None or not same_bytes else same_bytes[-1]
+        old_passages, old_vectors = self.store.embedded(donor)
+        if donor in gone and _equal_but_for_source(old_passages, passages):
+            gone.remove(same_bytes.pop())
+            self.renamed.append((donor, document, mtime_ns))
+            self._report(source)
+            return
+        self.vectors.update(zip(map(embedded_text, old_passages), old_vectors, strict=True))
+        self.waiting.append(_Waiting(document, passages, size, mtime_ns))
+
+    def _is_unchanged(self, path: Path, known: FileState, size: int, mtime_ns: int) -> bool:
+        if known.size != size:
+            return False
+        return (self.trust_times and known.mtime_ns == mtime_ns != _UNTRUSTED) or known.sha256 == _sha256(path)
+
+    def _report(self, source: str) -> None:
+        self.done += 1
+        self.progress(self.done, len(self.files), source)
+
+    def _commit_waiting(self) -> None:
+        """Embed and commit a batch."""
+        if not self.waiting:
+            return
+        self._embed(embedded_text(passage) for waiting in self.waiting for passage in waiting.passages)
+        with self.store.transaction():
+            for document, passages, size, mtime_ns in self.waiting:
+                vectors = np.stack([self.vectors[embedded_text(passage)] for passage in passages])
+                self.store.put(document, passages, vectors, size=size, mtime_ns=mtime_ns)
+        for document, *_ in self.waiting:
+            if document.source in self.old:
+                self.changed += 1
+            else:
+                self.added += 1
+            self._report(document.source)
+        self.waiting.clear()
+        self.vectors.clear()
+
+    def _embed(self, texts: Iterable[str]) -> None:
+        """Learn the vectors of the texts that have none yet; equal texts are embedded once."""
+        new = [text for text in dict.fromkeys(texts) if text not in self.vectors]
+        for batch in (new[start : start + BATCH] for start in range(0, len(new), BATCH)):
+            vectors = self.encoder.encode(batch)
+            if len(vectors) != len(batch) or not np.isfinite(vectors).all():
+                raise ModelError(f"encoder {self.encoder.identity} gave vectors that are not numbers; run `rag doctor`")
+            self.vectors.update(zip(batch, vectors, strict=True))
+            self.embedded += len(batch)
+
+    def _finish(self, gone: set[str]) -> None:
+        """Commit what needs no embedding; it goes last, so that the text of a file that moved is never missing."""
+        if len(self.skipped) == len(self.files):
+            source, reason = next(iter(self.skipped.items()))
+            raise CorpusError(f"no file can be indexed, so the index stays as it was; {source}: {reason}")
+        removed = sorted(gone | (self.skipped.keys() & self.old.keys()))
+        self.removed = len(removed)
+        if not (self.touched or self.renamed or removed):
+            return
+        with self.store.transaction():
+            for source, mtime_ns in self.touched.items():
+                self.store.touch(source, mtime_ns=mtime_ns)
+            for source, document, mtime_ns in self.renamed:
+                self.store.rename(source, document, mtime_ns=mtime_ns)
+            self.store.remove(removed)
+
+    def summary(self, seconds: float) -> Summary:
+        """Say what was done, and what the index holds now."""
+        counts = self.store.counts()
+        return Summary(
+            added=self.added,
+            changed=self.changed,
+            removed=self.removed,
+            renamed=len(self.renamed),
+            unchanged=self.unchanged,
+            skipped=tuple(self.skipped.items()),
+            documents=counts.documents,
+            passages=counts.passages,
+            embedded=self.embedded,
+            seconds=seconds,
+        )
+
+
+def _equal_but_for_source(old: Sequence[Passage], new: Sequence[Passage]) -> bool:
+    """Say whether a file means the same at its new path: its format and its title may come from its name."""
+    if [_place(passage) for passage in old] != [_place(passage) for passage in new]:
+        return False
+    return replace(old[0].document, source=new[0].document.source) == new[0].document
+
+
+def _place(passage: Passage) -> tuple[int, int, int, str]:
+    return passage.ordinal, passage.start, passage.end, passage.heading
+
+
+def _look(path: Path) -> tuple[int, int]:
+    """Give a file's size and modification time, ``_UNTRUSTED`` when it is so young that an equal time proves nothing."""
+    stat = path.stat()
+    young = time.time_ns() - stat.st_mtime_ns < _RACY_NS
+    return stat.st_size, _UNTRUSTED if young else stat.st_mtime_ns
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,32 @@
+"""How the model libraries run on this machine: offline, quiet, and in the precision that the CPU computes fastest."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def offline_libraries() -> None:
+    """Keep the model libraries from the network and from the screen; call before they are imported."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def working_dtype() -> torch.dtype:
+    """Give bf16 where the CPU has instructions for it, else fp32.
+
+    Without them bf16 is emulated and several times slower than fp32; with them it reads twice (AVX-512) to four times (AMX) as
+    fast and moves half the bytes for each token written.
+    """
+    import torch
+
+    has = torch.cpu.get_capabilities()
+    return torch.bfloat16 if any(has.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16")) else torch.float32

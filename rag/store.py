@@ -1,0 +1,321 @@
+"""The index's only truth: one SQLite file with documents, passages, their words (FTS5) and their vectors (float16).
+
+SQLite has no checksum of content, so each row carries a CRC-32: a flipped byte is an error and never a wrong quote. The words
+are kept without a copy of the text (a contentless FTS5 table), which is why removing a passage tells FTS5 what it held.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+
+from rag.database import Database, Format
+from rag.errors import IndexDamaged, IndexMismatch, IndexMissing
+from rag.types import Document, Passage
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+FILE = "articles.db"
+HEADING_WEIGHT, BODY_WEIGHT = 1.0, 1.0  # of BM25
+
+_CHUNK = 1024  # passages that a check reads at once
+_FORMAT = Format(
+    application_id=0x466F6F74,  # "Foot"
+    version=1,
+    schema=(
+        "CREATE TABLE meta (identity TEXT NOT NULL, generation INTEGER NOT NULL, encoder TEXT NOT NULL, "
+        "dimension INTEGER NOT NULL, folder TEXT NOT NULL, passage_tokens INTEGER NOT NULL)",
+        "INSERT INTO meta VALUES (lower(hex(randomblob(16))), 0, '', 0, '', 0)",
+        "CREATE TABLE documents (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, title TEXT NOT NULL, published TEXT, "
+        "sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, crc INTEGER NOT NULL, text TEXT NOT NULL)",
+        "CREATE TABLE passages (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "document_id INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE, ordinal INTEGER NOT NULL, "
+        'start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, crc INTEGER NOT NULL, vector BLOB NOT NULL, '
+        "UNIQUE (document_id, ordinal))",
+        "CREATE VIRTUAL TABLE words USING fts5(heading, body, content='', tokenize='porter unicode61 remove_diacritics 2')",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the index was made with. ``identity`` is random per file; ``generation`` grows with each commit.
+
+    ``encoder`` and ``folder`` are empty and ``dimension`` is 0 until the first document is in.
+    """
+
+    identity: str
+    generation: int
+    encoder: str
+    dimension: int
+    folder: str
+    passage_tokens: int
+
+
+class FileState(NamedTuple):
+    """A source file as it was when it was indexed: bytes, nanoseconds, hex digest."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+class Listing(NamedTuple):
+    """One line about a document; ``characters`` is the length of its text."""
+
+    source: str
+    title: str
+    published: str | None
+    characters: int
+    passages: int
+
+
+class Counts(NamedTuple):
+    """How much the index holds."""
+
+    documents: int
+    passages: int
+
+
+class Store:
+    """The open index; a context manager. One object may be used from several threads: they take turns."""
+
+    def __init__(self, database: Database) -> None:
+        """Use :meth:`open`."""
+        self._database = database
+        self._rows = database.rows
+
+    @classmethod
+    def open(cls, folder: Path, *, writable: bool = False, rebuild: bool = False) -> Self:
+        """Open the index in ``folder``; for reading nothing is created or changed.
+
+        A writer creates what is missing and keeps other writers out until it is closed or killed. With ``rebuild`` it also
+        begins anew where the file is damaged or of a newer format; a sound one keeps its content until it is cleared.
+
+        :raises IndexMissing: there is none, or it holds no document yet (reading only).
+        :raises IndexMismatch: a newer version made it.
+        :raises IndexDamaged: it is not what was written.
+        :raises StoreError: it cannot be read or written, or another writer is at work.
+        """
+        if writable:
+            return cls(Database.for_writing(folder / FILE, _FORMAT, replace_unreadable=rebuild))
+        store = cls(Database.for_reading(folder / FILE, _FORMAT))
+        try:
+            if not store.counts().documents:
+                raise IndexMissing(f"the index in {folder} holds no document yet; run `rag index FOLDER --index {folder}`")
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file and of the writer's lock."""
+        self._database.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one committed state throughout the block; other threads wait."""
+        with self._database.snapshot():
+            yield
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit the block as a whole, as a new generation; inside another transaction, join that one."""
+        with self._database.transaction() as outermost:
+            yield
+            if outermost:
+                self._rows("UPDATE meta SET generation = generation + 1")
+
+    def meta(self) -> Meta:
+        """Say what the index was made with, as of now."""
+        return Meta(*self._rows("SELECT identity, generation, encoder, dimension, folder, passage_tokens FROM meta")[0])
+
+    def require_encoder(self, identity: str) -> None:
+        """Refuse vectors that cannot be compared.
+
+        :raises IndexMismatch: another encoder made the index.
+        """
+        stored = self.meta().encoder
+        if stored != identity:
+            raise self._mismatch(f"was made with encoder {stored}, not {identity}")
+
+    def _mismatch(self, what: str) -> IndexMismatch:
+        folder = self._database.path.parent
+        return IndexMismatch(f"the index in {folder} {what}; run `rag index FOLDER --rebuild --index {folder}`")
+
+    def counts(self) -> Counts:
+        """Count documents and passages."""
+        return Counts(*self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)")[0])
+
+    def state(self) -> dict[str, FileState]:
+        """Give for each source its file's size, modification time and hash."""
+        rows = self._rows("SELECT source, size, mtime_ns, sha256 FROM documents ORDER BY source")
+        return {source: FileState(*state) for source, *state in rows}
+
+    def documents(self) -> list[Listing]:
+        """List the documents by source."""
+        counted = "(SELECT count(*) FROM passages WHERE document_id = documents.id)"
+        sql = f"SELECT source, title, published, length(text), {counted} FROM documents ORDER BY source"  # noqa: S608
+        return [Listing(*row) for row in self._rows(sql)]
+
+    def ids(self) -> NDArray[np.int64]:
+        """Give all passage ids ``(n,)``, ascending. An id is never given to a second passage."""
+        return np.array([row[0] for row in self._rows("SELECT id FROM passages ORDER BY id")], dtype=np.int64)
+
+    def vectors(self, ids: Iterable[int]) -> NDArray[np.float32]:
+        """Give the vectors of existing passages ``(n, dimension)``, by ascending id."""
+        blobs = [row["vector"] for row in self._checked_rows(ids)]
+        dimension = self.meta().dimension
+        if any(len(blob) != 2 * dimension for blob in blobs):
+            raise self._database.damaged("a vector is not as long as it was")
+        return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), dimension).astype(np.float32)
+
+    def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
+        """Give passages by id, in the order asked for; ids that are gone are left out."""
+        with self.snapshot():
+            rows = {row["id"]: row for row in self._checked_rows(ids)}
+            documents = {i: self._document(i) for i in sorted({row["document_id"] for row in rows.values()})}
+        return {i: Passage(documents[rows[i]["document_id"]], *_place(rows[i])) for i in ids if i in rows}
+
+    def embedded(self, source: str) -> tuple[list[Passage], NDArray[np.float32]]:
+        """Give a document's passages in order and their vectors ``(n, dimension)``; both empty for an unknown source."""
+        with self.snapshot():
+            ids = self._ids_of(source)
+            return list(self.passages(ids).values()), self.vectors(ids)
+
+    def _ids_of(self, source: str) -> list[int]:
+        sql = "SELECT passages.id FROM passages JOIN documents ON documents.id = document_id WHERE source = ? ORDER BY ordinal"
+        return [row[0] for row in self._rows(sql, source)]
+
+    def _checked_rows(self, ids: Iterable[int]) -> list[sqlite3.Row]:
+        rows = self._rows(
+            'SELECT id, document_id, ordinal, start, "end", heading, crc, vector FROM passages '
+            "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            json.dumps([int(i) for i in ids]),
+        )
+        if any(row["crc"] != _passage_crc(_place(row), row["vector"]) for row in rows):
+            raise self._database.damaged("a passage is not as it was")
+        return rows
+
+    def _document(self, document_id: int) -> Document:
+        sql = "SELECT source, text, title, published, sha256, crc FROM documents WHERE id = ?"
+        *values, crc = self._rows(sql, document_id)[0]
+        document = Document(*values)
+        if crc != _document_crc(document):
+            raise self._database.damaged("a document is not as it was")
+        return document
+
+    def search_text(self, terms: Iterable[str], *, top_k: int) -> list[tuple[int, float]]:
+        """Find passages that share a word stem with any term: ids and BM25 scores, larger is better, best first.
+
+        A term is words and never query syntax; one of several words is a phrase.
+        """
+        cleaned = (term.encode(errors="ignore").decode().replace("\0", " ").replace('"', " ") for term in terms)
+        query = " OR ".join(f'"{term}"' for term in dict.fromkeys(cleaned))
+        if not query:
+            return []
+        sql = "SELECT rowid, -bm25(words, ?, ?) AS score FROM words WHERE words MATCH ? ORDER BY score DESC, rowid LIMIT ?"
+        return [tuple(row) for row in self._rows(sql, HEADING_WEIGHT, BODY_WEIGHT, query, top_k)]
+
+    def check(self) -> list[str]:
+        """Read everything; give one line per problem, none when the index is sound."""
+        try:
+            with self.snapshot():
+                problems = [row[0] for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
+                ids = self.ids().tolist()
+                if ids != [row[0] for row in self._rows("SELECT id FROM words_docsize ORDER BY id")]:
+                    problems.append("the full text does not match the passages")
+                for start in range(0, len(ids), _CHUNK):
+                    self.passages(ids[start : start + _CHUNK])
+                    self.vectors(ids[start : start + _CHUNK])
+                return problems
+        except IndexDamaged as error:
+            return [str(error)]
+
+    # What follows is for use inside a transaction.
+
+    def configure(self, *, encoder: str, folder: str, passage_tokens: int) -> None:
+        """Record what the documents are made with from now on."""
+        self._rows("UPDATE meta SET encoder = ?, folder = ?, passage_tokens = ?", encoder, folder, passage_tokens)
+
+    def clear(self) -> None:
+        """Remove all documents; the ids of their passages stay used up."""
+        self._rows("DELETE FROM documents")
+        self._rows("INSERT INTO words (words) VALUES ('delete-all')")
+        self._rows("UPDATE meta SET dimension = 0")
+
+    def put(
+        self, document: Document, passages: Sequence[Passage], vectors: NDArray[np.float32], *, size: int, mtime_ns: int
+    ) -> None:
+        """Add a document, or replace the one of the same source; ``vectors`` is ``(len(passages), dimension)``.
+
+        :raises IndexMismatch: the index holds vectors of another dimension.
+        """
+        dimension = self.meta().dimension
+        if dimension not in (0, vectors.shape[1]):
+            raise self._mismatch(f"holds vectors of {dimension} numbers, not {vectors.shape[1]}")
+        self._rows("UPDATE meta SET dimension = ?", vectors.shape[1])
+        self.remove([document.source])
+        values = (document.source, document.title, document.published, document.sha256, size, mtime_ns)
+        sql = (
+            "INSERT INTO documents (source, title, published, sha256, size, mtime_ns, crc, text) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
+        )
+        document_id = self._rows(sql, *values, _document_crc(document), document.text)[0][0]
+        for passage, vector in zip(passages, vectors.astype("<f2"), strict=True):
+            self._put_passage(document_id, passage, vector.tobytes())
+
+    def _put_passage(self, document_id: int, passage: Passage, vector: bytes) -> None:
+        place = (passage.ordinal, passage.start, passage.end, passage.heading)
+        sql = (
+            'INSERT INTO passages (document_id, ordinal, start, "end", heading, crc, vector) '
+            "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"
+        )
+        passage_id = self._rows(sql, document_id, *place, _passage_crc(place, vector), vector)[0][0]
+        self._rows("INSERT INTO words (rowid, heading, body) VALUES (?, ?, ?)", passage_id, passage.heading, passage.text)
+
+    def remove(self, sources: Iterable[str]) -> None:
+        """Remove documents with their passages; unknown sources are passed over."""
+        forget = "INSERT INTO words (words, rowid, heading, body) VALUES ('delete', ?, ?, ?)"
+        for source in sources:
+            for passage_id, passage in self.passages(self._ids_of(source)).items():
+                self._rows(forget, passage_id, passage.heading, passage.text)
+            self._rows("DELETE FROM documents WHERE source = ?", source)
+
+    def touch(self, source: str, *, mtime_ns: int) -> None:
+        """Note that a file has a new modification time and the same bytes."""
+        self._rows("UPDATE documents SET mtime_ns = ? WHERE source = ?", mtime_ns, source)
+
+    def rename(self, old: str, document: Document, *, mtime_ns: int) -> None:
+        """Give the document at ``old`` the source of ``document``, which is otherwise equal; passages and vectors stay."""
+        sql = "UPDATE documents SET source = ?, mtime_ns = ?, crc = ? WHERE source = ?"
+        self._rows(sql, document.source, mtime_ns, _document_crc(document), old)
+
+
+def _place(row: sqlite3.Row) -> tuple[int, int, int, str]:
+    return row["ordinal"], row["start"], row["end"], row["heading"]
+
+
+def _passage_crc(place: tuple[int, int, int, str], vector: bytes) -> int:
+    return zlib.crc32(vector, zlib.crc32(repr(place).encode()))
+
+
+def _document_crc(document: Document) -> int:
+    head = repr((document.source, document.title, document.published, document.sha256))
+    return zlib.crc32(document.text.encode(), zlib.crc32(head.encode()))

@@ -1,0 +1,105 @@
+"""What a text is about, as far as words can tell: its content words, numbers and names, in forms that compare.
+
+English stop words and stems; other languages pass through as plain words. Pure functions, no state but a stemmer's.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import snowballstemmer
+
+WORD = re.compile(r"\w+(?:[.,’'-]\w+)*")
+PARTS = re.compile(r"[-’']")
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+CAPITALISED = re.compile(r"\w*[A-Z]\w*")
+SENTENCE_START = re.compile(r"(?:^|[.!?:]\s|\n|[“\"]\s?)\W*$")
+
+STOP_WORDS = frozenset(
+    "a about above after again all also am an and any are as at be because been before being between both but by can could did do "
+    "does doing down during each few for from further had has have having he her here hers him his how i if in into is it its itself "
+    "just me more most my no nor not now of off on once only or other our out over own said same say says she should so some such "
+    "tell than that the their them then there these they this those through to too under until up us very was we were what when "
+    "where which while who whom whose why will with would you your according article articles many much name give please know".split()
+)
+NUMBER_WORDS = {
+    word: str(value)
+    for value, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+    if value > 1  # "one" is mostly a pronoun, and nothing is said to be zero in words
+} | {
+    "twenty": "20",
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "seventy": "70",
+    "eighty": "80",
+    "ninety": "90",
+}
+
+_stemmer = snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """Give the Snowball stem of a lower-case word (Porter 2)."""
+    return str(_stemmer.stemWord(word))
+
+
+def words(text: str) -> list[str]:
+    """Give the words of a text in lower case, hyphens and apostrophes parting them: ``four-day`` is two words."""
+    return [part for match in WORD.finditer(text) for part in PARTS.split(match[0].casefold()) if part]
+
+
+def content_words(text: str) -> list[str]:
+    """Give the words that are no stop words, in order; single letters only where they are digits."""
+    return [w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or not w.isascii() or w.isdigit())]
+
+
+def content_terms(text: str) -> frozenset[str]:
+    """Give the stems of the content words, numbers in their plain form."""
+    return frozenset(_plain_number(w) or stem(w) for w in content_words(text))
+
+
+def numbers(text: str) -> frozenset[str]:
+    """Give the numbers of a text in plain form: ``2,500`` is 2500, ``four-day`` 4, ``$2.7 trillion`` 2.7."""
+    digits = {_plain(match[0]) for match in NUMBER.finditer(text)}
+    return frozenset(digits | {NUMBER_WORDS[w] for w in words(text) if w in NUMBER_WORDS})
+
+
+def names(text: str) -> frozenset[str]:
+    """Give the capitalised words of a text in lower case.
+
+    A word that begins a sentence counts when the next one is capitalised too, or when it holds a second capital (``BYD``).
+    """
+    found: set[str] = set()
+    matches = list(WORD.finditer(text))
+    for i, match in enumerate(matches):
+        if not CAPITALISED.fullmatch(PARTS.split(match[0])[0]):
+            continue
+        begins = bool(SENTENCE_START.search(text[max(0, match.start() - 8) : match.start()]))
+        followed = i + 1 < len(matches) and matches[i + 1][0][0].isupper() and text[match.end() : matches[i + 1].start()] == " "
+        if not begins or followed or sum(c.isupper() for c in match[0]) > 1:
+            found.update(p for p in PARTS.split(match[0].casefold()) if p not in STOP_WORDS and len(p) > 1 and not p.isdigit())
+    return frozenset(found)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Say whether two lower-case words name the same thing or people: ``pakistan`` and ``pakistani``, ``china`` and ``chinese``."""
+    if one == other or stem(one) == stem(other):
+        return True
+    common = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return common >= max(4, min(len(one), len(other)) - 1)
+
+
+def _plain_number(word: str) -> str | None:
+    if word in NUMBER_WORDS:
+        return NUMBER_WORDS[word]
+    match = NUMBER.match(word)
+    return _plain(match[0]) if match else None
+
+
+def _plain(digits: str) -> str:
+    whole = digits.replace(",", "") if re.fullmatch(r"\d{1,3}(?:,\d{2,3})+(?:\.\d+)?", digits) else digits
+    return whole.rstrip(".,")

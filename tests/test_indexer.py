@@ -1,0 +1,442 @@
+"""Indexing a folder: the index mirrors it, at the cost of what changed, and no interruption leaves it broken."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEncoder, count_words
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag import database, indexer
+from rag.errors import CorpusError, IndexMismatch, ModelError, StoreError
+from rag.indexer import embedded_text, index_folder
+from rag.store import Store
+from rag.types import Document, Passage
+from rag.vectors import Vectors
+
+KILLS = 15
+CARS = "The ministry counted the electric cars that were sold in Lahore last year, and found more than in Karachi.\n"
+SHIPS = "The harbour of Gwadar received ships with grain from the north, which the council had ordered in spring.\n"
+TRAINS = "Trains between the two cities were late on every day of the week, as the railway office has admitted.\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "articles", {"cars.txt": CARS, "sub/ships.txt": SHIPS})
+
+
+def write(folder, texts, *, age=60):
+    """Write files that were last changed ``age`` seconds ago."""
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        set_age(path, age)
+    return folder
+
+
+def set_age(path, seconds):
+    at = time.time() - seconds
+    os.utime(path, (at, at))
+
+
+def run(folder, encoder=None, *, passage_tokens=40, **options):
+    return index_folder(
+        folder,
+        store_folder=options.pop("store_folder", folder.parent / "index"),
+        encoder=encoder or FakeEncoder(),
+        count_tokens=count_words,
+        passage_tokens=passage_tokens,
+        **options,
+    )
+
+
+def figures(summary):
+    """The counts of what happened, those that are not zero."""
+    names = ("added", "changed", "removed", "renamed", "unchanged", "embedded")
+    return {name: getattr(summary, name) for name in names if getattr(summary, name)}
+
+
+def content(folder):
+    """What the index of ``folder`` says, and that it is sound."""
+    with Store.open(folder.parent / "index") as store:
+        assert store.check() == []
+        return {p.document.source: p.document.text for p in store.passages(store.ids().tolist()).values()}
+
+
+def files(folder):
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*.txt")}
+
+
+# --- what the index holds --------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_indexed_once_and_a_second_run_embeds_nothing(folder):
+    encoder = FakeEncoder()
+    first = run(folder, encoder)
+    assert figures(first) == {"added": 2, "embedded": 2}
+    assert (first.documents, first.passages, first.skipped) == (2, 2, ())
+    inode = (folder.parent / "index" / "vectors.faiss").stat().st_ino
+    assert figures(run(folder, encoder)) == {"unchanged": 2}
+    assert (encoder.calls, content(folder)) == (1, files(folder))
+    assert (folder.parent / "index" / "vectors.faiss").stat().st_ino == inode
+
+
+def test_the_same_folder_gives_the_same_index(folder):
+    found = []
+    for name in ("first", "second"):
+        run(folder, store_folder=folder.parent / name)
+        with Store.open(folder.parent / name) as store:
+            ids = store.ids().tolist()
+            found.append((store.passages(ids), store.vectors(ids).tobytes()))
+    assert found[0] == found[1]
+
+
+def test_the_vector_file_is_current_after_each_run(folder):
+    run(folder)
+    write(folder, {"trains.txt": TRAINS})
+    run(folder)
+    with Store.open(folder.parent / "index") as store:
+        assert Vectors._read(folder.parent / "index" / "vectors.faiss").is_current(store)
+
+
+def test_a_changed_file_embeds_only_its_new_passages(folder):
+    write(folder, {"cars.txt": CARS + "\n" + SHIPS})
+    run(folder, passage_tokens=20)
+    write(folder, {"cars.txt": CARS + "\n" + TRAINS}, age=50)
+    encoder = FakeEncoder()
+    assert figures(run(folder, encoder, passage_tokens=20)) == {"changed": 1, "unchanged": 1, "embedded": 1}
+    assert TRAINS.strip() in encoder.texts[0]
+    assert content(folder) == files(folder)
+
+
+def test_a_deleted_file_answers_no_more(folder):
+    run(folder)
+    (folder / "cars.txt").unlink()
+    assert figures(run(folder)) == {"removed": 1, "unchanged": 1}
+    assert content(folder) == files(folder)
+    with Store.open(folder.parent / "index") as store:
+        assert store.search_text(["cars"], top_k=1) == []
+
+
+def test_a_renamed_file_keeps_its_passages_and_embeds_nothing(folder):
+    run(folder)
+    with Store.open(folder.parent / "index") as store:
+        ids = store.ids().tolist()
+    (folder / "sub/ships.txt").rename(folder / "harbour.txt")
+    assert figures(run(folder)) == {"renamed": 1, "unchanged": 1}
+    assert content(folder) == files(folder)
+    with Store.open(folder.parent / "index") as store:
+        assert store.ids().tolist() == ids
+
+
+def test_two_equal_files_that_move_together_are_two_renames(folder):
+    write(folder, {"old/1.txt": TRAINS, "old/2.txt": TRAINS})
+    run(folder)
+    (folder / "old").rename(folder / "new")
+    assert figures(run(folder)) == {"renamed": 2, "unchanged": 2}
+    assert content(folder) == files(folder)
+
+
+def test_a_rename_that_changes_the_meaning_is_read_anew(folder):
+    write(folder, {"page.txt": "<html><body><p>" + TRAINS + "</p></body></html>"})
+    run(folder)
+    (folder / "page.txt").rename(folder / "page.html")
+    summary = run(folder)
+    assert (summary.renamed, summary.added, summary.removed) == (0, 1, 1)
+    assert "<p>" not in content(folder)["page.html"]
+
+
+def test_equal_files_are_two_documents_and_one_embedding(folder):
+    write(folder, {"copy.txt": CARS})
+    assert figures(run(folder)) == {"added": 3, "embedded": 2}
+    write(folder, {"second copy.txt": CARS})
+    assert figures(run(folder)) == {"added": 1, "unchanged": 3}
+    assert content(folder) == files(folder)
+
+
+def test_a_touched_file_is_unchanged_and_is_not_read_again_and_again(folder, monkeypatch):
+    run(folder)
+    set_age(folder / "cars.txt", 30)
+    assert figures(run(folder)) == {"unchanged": 2}
+    monkeypatch.setattr(indexer, "_sha256", None)
+    assert figures(run(folder)) == {"unchanged": 2}
+
+
+def test_a_change_within_one_tick_of_the_clock_is_noticed(folder):
+    """Same size, same modification time, just written: only the bytes tell."""
+    write(folder, {"cars.txt": CARS}, age=0)
+    stat = (folder / "cars.txt").stat()
+    run(folder)
+    (folder / "cars.txt").write_text(CARS.replace("Lahore", "Multan"))
+    os.utime(folder / "cars.txt", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert figures(run(folder)) == {"changed": 1, "unchanged": 1, "embedded": 1}
+    assert content(folder) == files(folder)
+
+
+def test_a_file_that_cannot_be_read_is_reported_and_the_rest_goes_on(folder):
+    run(folder)
+    write(folder, {"cars.txt": "", "trains.txt": TRAINS})
+    summary = run(folder)
+    assert figures(summary) == {"added": 1, "removed": 1, "unchanged": 1, "embedded": 1}
+    assert [source for source, _ in summary.skipped] == ["cars.txt"]
+    assert not summary.skipped[0][1].startswith("cars.txt")
+    assert sorted(content(folder)) == ["sub/ships.txt", "trains.txt"]
+
+
+def test_a_document_that_cannot_be_stored_is_reported(folder, monkeypatch):
+    read = indexer.read_document
+
+    def broken(path, root):
+        document = read(path, root)
+        return Document(document.source, document.text, "\ud800" if path.name == "cars.txt" else "t", None, document.sha256)
+
+    monkeypatch.setattr(indexer, "read_document", broken)
+    assert run(folder).skipped == (("cars.txt", "holds half characters, which cannot be stored; convert it to UTF-8"),)
+
+
+def test_a_loop_of_links_is_reported_or_passed_over(folder):
+    (folder / "loop.txt").symlink_to(folder / "loop.txt")
+    (folder / "up").symlink_to(folder.parent)
+    assert run(folder).documents == 2
+
+
+def test_an_index_inside_the_folder_does_not_index_itself(folder):
+    index = folder / "index"
+    write(folder, {"index/README.md": "# About this folder\n\n" + TRAINS})
+    for _ in range(2):
+        assert run(folder, store_folder=index).documents == 2
+
+
+def test_another_folder_replaces_the_content_in_one_commit(folder, tmp_path):
+    run(folder)
+    other = write(tmp_path / "other", {"cars.txt": CARS.replace("Lahore", "Multan"), "trains.txt": TRAINS})
+    shutil.copystat(folder / "cars.txt", other / "cars.txt")
+    with Store.open(tmp_path / "index") as reader:
+        seen = []
+        summary = run(other, progress=lambda *_: seen.append(sorted(reader.state())))
+        assert seen == [["cars.txt", "sub/ships.txt"]] * 2
+        assert sorted(reader.state()) == ["cars.txt", "trains.txt"]
+    assert figures(summary) == {"added": 1, "changed": 1, "removed": 1, "embedded": 2}
+    assert content(other) == files(other)
+
+
+def test_the_same_folder_moved_elsewhere_embeds_nothing(folder, tmp_path):
+    run(folder)
+    folder.rename(tmp_path / "moved")
+    assert figures(run(tmp_path / "moved")) == {"unchanged": 2}
+
+
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_after_any_changes_the_index_mirrors_the_folder(tmp_path_factory, data):
+    names = st.sampled_from(["a.txt", "b.txt", "c/d.txt"])
+    texts = st.sampled_from([CARS, SHIPS, TRAINS, CARS + "\n" + SHIPS])
+    folder = tmp_path_factory.mktemp("any") / "articles"
+    for age in (90, 60, 30):
+        shutil.rmtree(folder, ignore_errors=True)
+        write(folder, data.draw(st.dictionaries(names, texts, min_size=1)), age=age)
+        run(folder, passage_tokens=20)
+        assert content(folder) == files(folder)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["missing", "a file", "empty", "nothing readable"])
+def test_a_folder_without_articles_is_refused_and_the_index_stays(folder, state):
+    run(folder)
+    before = content(folder)
+    shutil.rmtree(folder)
+    if state == "a file":
+        folder.write_text("x")
+    elif state != "missing":
+        write(folder, {"cars.txt": ""} if state == "nothing readable" else {".hidden": "x"})
+    for rebuild in (False, True):
+        with pytest.raises(CorpusError):
+            run(folder, rebuild=rebuild)
+        assert content(folder) == before
+
+
+def test_a_refused_folder_creates_no_index(tmp_path):
+    (tmp_path / "articles").mkdir()
+    with pytest.raises(CorpusError, match="no article in"):
+        run(tmp_path / "articles")
+    assert not (tmp_path / "index").exists()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "tokens", "named"),
+    [
+        (FakeEncoder(identity="other:2"), 40, "fake:1, not other:2"),
+        (FakeEncoder(16, identity="small:1"), 40, "fake:1, not small:1"),
+        (FakeEncoder(), 60, "40 tokens, not 60"),
+    ],
+)
+def test_another_encoder_or_budget_needs_a_rebuild(folder, encoder, tokens, named):
+    run(folder)
+    with pytest.raises(IndexMismatch, match=f"{named}.*--rebuild"):
+        run(folder, encoder, passage_tokens=tokens)
+    assert figures(run(folder, encoder, passage_tokens=tokens, rebuild=True)) == {"added": 2, "embedded": 2}
+    with Store.open(folder.parent / "index") as store:
+        store.require_encoder(encoder.identity)
+        assert store.vectors(store.ids().tolist()).shape == (2, encoder.dimension)
+        found = Vectors.load(store, folder.parent / "index").search(encoder.encode(["cars"])[0], 9)
+        assert {i for i, _ in found} == set(store.ids().tolist())
+
+
+def test_vectors_that_are_not_numbers_are_refused(folder):
+    class Broken(FakeEncoder):
+        def encode(self, texts):
+            return super().encode(texts) * np.float32(np.nan)
+
+    with pytest.raises(ModelError, match="not numbers"):
+        run(folder, Broken())
+
+
+# --- interruptions ---------------------------------------------------------------------------------------------------------
+
+
+class Interrupted(FakeEncoder):
+    """Fails in its n-th call."""
+
+    def __init__(self, call, error=KeyboardInterrupt):
+        super().__init__()
+        self.call, self.error = call, error
+
+    def encode(self, texts):
+        if self.calls + 1 == self.call:
+            raise self.error
+        return super().encode(texts)
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    monkeypatch.setattr(indexer, "BATCH", 2)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_an_interrupted_run_keeps_its_commits_and_the_next_one_goes_on(tmp_path):
+    folder = write(tmp_path / "articles", {f"{i}.txt": f"{i} {CARS}" for i in range(10)})
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Interrupted(call=4))
+    assert len(content(folder)) == 6
+    assert figures(run(folder)) == {"added": 4, "unchanged": 6, "embedded": 4}
+    assert content(folder) == files(folder)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_an_interrupted_rebuild_leaves_the_old_index(tmp_path):
+    folder = write(tmp_path / "articles", {f"{i}.txt": f"{i} {CARS}" for i in range(10)})
+    run(folder)
+    expected = content(folder)
+    write(folder, {"3.txt": TRAINS})
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Interrupted(call=4), rebuild=True)
+    assert content(folder) == expected
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_readers_see_the_old_index_until_a_rebuild_is_done(tmp_path):
+    folder = write(tmp_path / "articles", {f"{i}.txt": f"{i} {CARS}" for i in range(6)})
+    run(folder)
+    with Store.open(tmp_path / "index") as reader:
+        old = Vectors.load(reader, tmp_path / "index")
+        ids = reader.ids().tolist()
+        run(folder, rebuild=True, progress=lambda *_: old.is_current(reader) or 1 / 0)
+        assert reader.passages(ids) == {}  # never another passage under an old id
+        assert len(old.refreshed(reader)) == 6
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_progress_counts_each_file_once_and_ends_at_the_total(tmp_path):
+    folder = write(tmp_path / "articles", {**{f"{i}.txt": f"{i} {CARS}" for i in range(5)}, "empty.txt": ""})
+    for _ in range(2):
+        told: list[tuple[int, int, str]] = []
+        run(folder, progress=lambda *now, told=told: told.append(now))
+        assert [(done, total) for done, total, _ in told] == [(i, 6) for i in range(1, 7)]
+        assert {source for _, _, source in told} == {*(f"{i}.txt" for i in range(5)), "empty.txt"}
+
+
+def test_two_runs_at_once_are_one_run_and_one_clear_error(folder, monkeypatch):
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.1)
+    with Store.open(folder.parent / "index", writable=True), pytest.raises(StoreError, match="another `rag index`"):
+        run(folder)
+
+
+# Reads one line a round; each round is a fork that changes the folder and indexes it until it is killed, and says which
+# generations it was told are committed.
+INDEXING = """
+import os, random, sys
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from rag import indexer
+from rag.store import Store
+from test_indexer import CARS, run, write
+indexer.BATCH = 3
+folder = Path(sys.argv[1])
+for line in sys.stdin:
+    if not (child := os.fork()):
+        random.seed(int(line))
+        while True:
+            texts = {f"{random.randrange(30)}.txt": f"{random.random()} {CARS}" for _ in range(8)}
+            write(folder, texts, age=random.randrange(10, 10**6))
+            for path in random.sample(sorted(folder.iterdir()), 3):
+                path.unlink()
+            run(folder, rebuild=random.random() < 0.2)
+            with Store.open(folder.parent / "index") as store:
+                print(store.meta().generation, flush=True)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("killed", flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_an_index_that_opens_and_agrees_with_itself(tmp_path):
+    folder = write(tmp_path / "articles", {f"{i}.txt": f"{i} {CARS}" for i in range(30)})
+    run(folder)
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", INDEXING, str(folder), str(here), str(here.parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as server:
+        for seed in range(KILLS):
+            server.stdin.write(f"{seed}\n")
+            child = int(server.stdout.readline())
+            time.sleep(random.Random(seed).uniform(0, 0.2))
+            os.kill(child, signal.SIGKILL)
+            acknowledged = [int(line) for line in iter(server.stdout.readline, "killed\n")]
+            assert_agrees(tmp_path / "index", at_least=max(acknowledged, default=0))
+        server.stdin.close()
+    run(folder)
+    assert content(folder) == {source: text for source, text in files(folder).items() if text}  # a kill may empty a file
+
+
+def assert_agrees(index, *, at_least):
+    with Store.open(index) as store:
+        assert store.check() == []
+        assert store.meta().generation >= at_least
+        held = Vectors.load(store, index)
+        assert len(held) == store.counts().passages
+        for i, passage in store.passages(store.ids().tolist()).items():
+            assert held.search(FakeEncoder().encode([embedded_text(passage)])[0], 1)[0][1] > 0.99, i
+            assert i in dict(store.search_text([passage.text], top_k=99))
+
+
+# --- the text that is embedded ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("heading", "expected"), [("Cars", "Cars\nMore were sold."), ("More were", "More were sold."), ("", "More were sold.")]
+)
+def test_the_heading_is_embedded_unless_the_text_begins_with_it(heading, expected):
+    document = Document("a.txt", "So. More were sold.", "t", None, "0")
+    assert embedded_text(Passage(document, 0, 4, 19, heading)) == expected
