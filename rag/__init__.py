@@ -1,0 +1,66 @@
+"""Footnote: ask your own articles, offline; every sentence of an answer is backed by an exact span of a source file.
+
+>>> from rag import ask
+>>> print(ask("How many exhibits did the Taizhou expo have?"))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rag.assistant import Assistant
+from rag.errors import (
+    ConfigError,
+    CorpusError,
+    IndexDamaged,
+    IndexMismatch,
+    IndexMissing,
+    ModelDamaged,
+    ModelError,
+    ModelMissing,
+    RagError,
+    StoreError,
+    UsageError,
+)
+from rag.types import Answer, Citation, Claim, Hit, Message, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = [
+    "Answer",
+    "Assistant",
+    "Citation",
+    "Claim",
+    "ConfigError",
+    "CorpusError",
+    "Hit",
+    "IndexDamaged",
+    "IndexMismatch",
+    "IndexMissing",
+    "Message",
+    "ModelDamaged",
+    "ModelError",
+    "ModelMissing",
+    "RagError",
+    "Status",
+    "StoreError",
+    "UsageError",
+    "Verdict",
+    "ask",
+]
+
+
+def ask(question: str, *, history: Sequence[Message] = (), index: str | Path | None = None) -> Answer:
+    """Answer one question from the index in a folder (``index`` unless set); the models stay loaded for the next one.
+
+    :raises RagError: the question is not usable, or the index or a model cannot be had.
+    """
+    return _assistant(str(index) if index is not None else None).ask(question, history=history)
+
+
+@lru_cache(maxsize=1)
+def _assistant(index: str | None) -> Assistant:
+    return Assistant.open(index)

@@ -1,0 +1,241 @@
+"""Opens the parts and wires the flow: question -> hits -> evidence -> draft -> checked claims -> answer.
+
+The only file that knows all of it. Every answer that leaves it has been checked, also one that is still growing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rag import answerability, prompt
+from rag.config import load_config
+from rag.encoder import SentenceEncoder
+from rag.errors import UsageError
+from rag.evidence import NO_EVIDENCE, excerpts, gather
+from rag.generator import CausalGenerator
+from rag.grounding import Grounded, claims_of, ground
+from rag.models import ensure, silent
+from rag.retriever import HybridRetriever
+from rag.store import Store
+from rag.terms import content_terms
+from rag.types import Answer, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from rag.config import Config
+    from rag.evidence import Evidence
+    from rag.fetch import Progress
+    from rag.types import Claim, Encoder, Generator, Hit, Message, Retriever
+
+MAX_QUESTION_CHARS = 2000
+MAX_NEW_TOKENS = 96
+CLOSEST = 3  # articles named by a refusal
+NEAR_ENOUGH = 0.15  # cosine of the best passage; below it none is about the question, and the generator is not asked
+
+# A question that cannot be understood without the one before it.
+LEANS = re.compile(
+    r"^(?:and|but|so|what about|how about|why|when|where|who|how much|how many)\W*$|^(?:and|but|what about|how about)\b"
+    r"|\b(?:he|she|it|they|him|her|them|his|its|their|there|that|those|these|the same)\b",
+    re.IGNORECASE,
+)
+
+
+class Assistant:
+    """An open index with its models; a context manager. One object may be asked from several threads."""
+
+    def __init__(self, retriever: Retriever, encoder: Encoder, generator: Generator, *, passages_read: int) -> None:
+        """Wire parts that are open already; :meth:`open` opens the real ones."""
+        self._retriever = retriever
+        self._encoder = encoder
+        self._generator = generator
+        self._passages_read = passages_read
+        self._store: Store | None = None
+
+    @classmethod
+    def open(cls, index: str | Path | None = None, *, config: Config | None = None, progress: Progress = silent) -> Self:
+        """Open the index in a folder and load the models, fetching them the first time.
+
+        :raises RagError: the index or a model cannot be had; the message says which command helps.
+        """
+        config = config or load_config(index=index)
+        store = Store.open(config.index)
+        try:
+            encoder_folder = ensure(config.encoder, "encoder", progress=progress)
+            generator_folder = ensure(config.generator, "generator", progress=progress)
+            encoder = SentenceEncoder(encoder_folder)
+            retriever = HybridRetriever(store, config.index, encoder)
+            assistant = cls(retriever, encoder, CausalGenerator(generator_folder), passages_read=config.passages_read)
+        except BaseException:
+            store.close()
+            raise
+        assistant._store = store
+        return assistant
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._store:
+            self._store.close()
+
+    def ask(self, question: str, *, history: Sequence[Message] = ()) -> Answer:
+        """Answer a question from the articles, or say that they do not hold the answer.
+
+        :raises UsageError: the question is empty, too long or no text.
+        """
+        *_, answer = self.stream(question, history=history)
+        return answer
+
+    def stream(self, question: str, *, history: Sequence[Message] = ()) -> Iterator[Answer]:
+        """Yield growing answers, each already checked; the last is the whole one. Closing the iterator stops the computation.
+
+        :raises UsageError: the question is empty, too long or no text.
+        """
+        question = check_question(question)
+        inquiry = _Inquiry(question, standalone(question, history))
+        with inquiry.timed("retrieve"):
+            inquiry.hits = tuple(self._retriever.retrieve(inquiry.standalone, top_k=self._passages_read))
+        if max((hit.cosine for hit in inquiry.hits), default=0.0) < NEAR_ENOUGH:
+            yield inquiry.refusal()
+            return
+        with inquiry.timed("gather"):
+            inquiry.evidence = gather(inquiry.standalone, inquiry.hits, self._encoder)
+        messages = prompt.reading(inquiry.standalone, excerpts(inquiry.standalone, inquiry.evidence))
+        checked = 0
+        reply = self._generator.generate(messages, max_new_tokens=MAX_NEW_TOKENS)
+        try:
+            while True:
+                with inquiry.timed("read"):
+                    piece = next(reply, None)
+                if piece is None:
+                    break
+                inquiry.draft += piece
+                finished = claims_of(inquiry.draft)[:-1]  # the last one may still grow
+                if len(finished) > checked:
+                    checked = len(finished)
+                    answer = self._checked(inquiry, " ".join(finished))
+                    if answer.status is not Status.REFUSED:
+                        yield answer
+        finally:
+            reply.close()
+        yield self._checked(inquiry, inquiry.draft)
+
+    def _checked(self, inquiry: _Inquiry, draft: str) -> Answer:
+        """Ground a draft, or the finished part of one, and decide whether it is an answer."""
+        with inquiry.timed("check"):
+            grounded = ground(inquiry.standalone, draft, inquiry.evidence, encoder=self._encoder)
+            inquiry.weigh(grounded)
+        if inquiry.answerability < answerability.THRESHOLD:
+            return inquiry.refusal(grounded)
+        return inquiry.answer(grounded)
+
+
+@dataclass
+class _Inquiry:
+    """One question on its way to an answer."""
+
+    question: str
+    standalone: str
+    hits: tuple[Hit, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
+    draft: str = ""
+    answerability: float = 0.0
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the time of the block to a step."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings_ms[step] = self.timings_ms.get(step, 0.0) + 1000 * (time.perf_counter() - started)
+
+    def weigh(self, grounded: Grounded) -> None:
+        """Compute the answerability. It only grows with the draft: what a reader has seen is not taken back."""
+        if grounded.citations:
+            measured = answerability.signals(self.standalone, self.hits, self.evidence, grounded)
+            self.answerability = max(self.answerability, answerability.probability(measured))
+
+    def answer(self, grounded: Grounded) -> Answer:
+        """Publish the claims that hold, with their markers."""
+        whole = all(claim.verdict is Verdict.SUPPORTED for claim in grounded.claims)
+        text = " ".join(marked(claim) for claim in grounded.claims if claim.markers)
+        return self._record(text, Status.ANSWERED if whole else Status.PARTIAL, grounded)
+
+    def refusal(self, grounded: Grounded | None = None) -> Answer:
+        """Say what is missing and which articles come closest."""
+        missing = answerability.missing_words(self.standalone, self.evidence)
+        closest = dict.fromkeys(f"“{hit.passage.heading}” ({hit.passage.document.source})" for hit in self.hits)
+        text = "The articles do not answer this."
+        if missing:
+            text += f" They do not mention {_listed(missing)}."
+        if closest:
+            text += f" The closest are {_listed(list(closest)[:CLOSEST])}."
+        unpublished = tuple(replace(claim, markers=()) for claim in grounded.claims) if grounded else ()
+        return self._record(text, Status.REFUSED, Grounded(unpublished, ()))
+
+    def _record(self, text: str, status: Status, grounded: Grounded) -> Answer:
+        notes = [
+            f"not published: {claim.text} ({claim.reason})" for claim in grounded.claims if not claim.markers and claim.reason
+        ]
+        if self.standalone != self.question:
+            notes.append(f"understood as: {self.standalone}")
+        return Answer(
+            question=self.question,
+            standalone_question=self.standalone,
+            text=text,
+            status=status,
+            answerability=round(self.answerability, 3),
+            claims=grounded.claims,
+            citations=grounded.citations,
+            hits=self.hits,
+            notes=tuple(notes),
+            draft=self.draft,
+            timings_ms={step: round(ms, 1) for step, ms in self.timings_ms.items()},
+        )
+
+
+def check_question(question: str) -> str:
+    """Give the question without surrounding space and control characters.
+
+    :raises UsageError: it is no text, holds no letter or digit, or is longer than ``MAX_QUESTION_CHARS``.
+    """
+    if not isinstance(question, str):
+        raise UsageError(f"a question is text, not {type(question).__name__}; ask for example: How many exhibits were there?")
+    if len(question) > MAX_QUESTION_CHARS:
+        raise UsageError(f"the question has {len(question):,} characters, at most {MAX_QUESTION_CHARS:,} are read; shorten it")
+    plain = " ".join("".join(c if c.isprintable() else " " for c in question).split())
+    if not any(c.isalnum() for c in plain):
+        raise UsageError("the question is empty; ask for example: How many exhibits were there?")
+    return plain
+
+
+def standalone(question: str, history: Sequence[Message]) -> str:
+    """Give a question that can be understood without the chat: one that leans on it takes the question before along."""
+    asked = [turn["content"] for turn in history if turn["role"] == "user"]
+    if not asked or not (LEANS.search(question) or len(content_terms(question)) == 0):
+        return question
+    return f"{question} (asked after: {check_question(asked[-1][:MAX_QUESTION_CHARS])})"
+
+
+def marked(claim: Claim) -> str:
+    """Give a claim with its markers before the final punctuation mark."""
+    body = claim.text.rstrip(".!?")
+    return f"{body} {''.join(f'[{m}]' for m in claim.markers)}{claim.text[len(body) :] or '.'}"
+
+
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
