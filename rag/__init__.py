@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rag.assistant import Assistant
 from rag.errors import (
     ConfigError,
     CorpusError,
@@ -28,6 +27,8 @@ from rag.types import Answer, Citation, Claim, Hit, Message, Status, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from rag.assistant import Assistant
 
 __all__ = [
     "Answer",
@@ -63,4 +64,15 @@ def ask(question: str, *, history: Sequence[Message] = (), index: str | Path | N
 
 @lru_cache(maxsize=1)
 def _assistant(index: str | None) -> Assistant:
+    from rag.assistant import Assistant
+
     return Assistant.open(index)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - of a module it gives anything
+    """Load the assistant when it is first asked for: the command line's help needs none of what it imports."""
+    if name == "Assistant":
+        from rag.assistant import Assistant
+
+        return Assistant
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

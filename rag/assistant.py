@@ -17,7 +17,7 @@ from rag.encoder import SentenceEncoder
 from rag.errors import UsageError
 from rag.evidence import NO_EVIDENCE, excerpts, gather
 from rag.generator import CausalGenerator
-from rag.grounding import Grounded, claims_of, ground
+from rag.grounding import MARKER, Grounded, claims_of, ground
 from rag.models import ensure, silent
 from rag.retriever import HybridRetriever
 from rag.store import Store
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rag.types import Claim, Encoder, Generator, Hit, Message, Retriever
 
 MAX_QUESTION_CHARS = 2000
+JOINERS = "\u200c\u200d"  # invisible, and part of words in Persian, Urdu and Hindi, and of emoji
 MAX_NEW_TOKENS = 96
 CLOSEST = 3  # articles named by a refusal
 NEAR_ENOUGH = 0.15  # cosine of the best passage; below it none is about the question, and the generator is not asked
@@ -122,22 +123,22 @@ class Assistant:
                 if piece is None:
                     break
                 inquiry.draft += piece
-                finished = claims_of(inquiry.draft)[:-1]  # the last one may still grow
-                if len(finished) > checked:
-                    checked = len(finished)
-                    answer = self._checked(inquiry, " ".join(finished))
+                finished = len(claims_of(inquiry.draft, growing=True))
+                if finished > checked:
+                    checked = finished
+                    answer = self._checked(inquiry, growing=True)
                     if answer.status is not Status.REFUSED:
                         yield answer
         finally:
             reply.close()
-        yield self._checked(inquiry, inquiry.draft)
+        yield self._checked(inquiry)
 
-    def _checked(self, inquiry: _Inquiry, draft: str) -> Answer:
-        """Ground a draft, or the finished part of one, and decide whether it is an answer."""
+    def _checked(self, inquiry: _Inquiry, *, growing: bool = False) -> Answer:
+        """Ground the draft, or the finished part of a growing one, and decide whether it is an answer."""
         with inquiry.timed("check"):
-            grounded = ground(inquiry.standalone, draft, inquiry.evidence, encoder=self._encoder)
+            grounded = ground(inquiry.standalone, inquiry.draft, inquiry.evidence, encoder=self._encoder, growing=growing)
             inquiry.weigh(grounded)
-        if inquiry.answerability < answerability.THRESHOLD:
+        if not grounded.citations or inquiry.answerability < answerability.THRESHOLD:
             return inquiry.refusal(grounded)
         return inquiry.answer(grounded)
 
@@ -177,8 +178,8 @@ class _Inquiry:
 
     def refusal(self, grounded: Grounded | None = None) -> Answer:
         """Say what is missing and which articles come closest."""
-        missing = answerability.missing_words(self.standalone, self.evidence)
-        closest = dict.fromkeys(f"“{hit.passage.heading}” ({hit.passage.document.source})" for hit in self.hits)
+        missing = answerability.missing_words(self.standalone, self.evidence) if self.evidence.sentences else []
+        closest = dict.fromkeys(f"“{MARKER.sub('', hit.passage.heading)}” ({hit.passage.document.source})" for hit in self.hits)
         text = "The articles do not answer this."
         if missing:
             text += f" They do not mention {_listed(missing)}."
@@ -217,7 +218,7 @@ def check_question(question: str) -> str:
         raise UsageError(f"a question is text, not {type(question).__name__}; ask for example: How many exhibits were there?")
     if len(question) > MAX_QUESTION_CHARS:
         raise UsageError(f"the question has {len(question):,} characters, at most {MAX_QUESTION_CHARS:,} are read; shorten it")
-    plain = " ".join("".join(c if c.isprintable() else " " for c in question).split())
+    plain = " ".join("".join(c if c.isprintable() or c in JOINERS else " " for c in question).split())
     if not any(c.isalnum() for c in plain):
         raise UsageError("the question is empty; ask for example: How many exhibits were there?")
     return plain
@@ -228,7 +229,10 @@ def standalone(question: str, history: Sequence[Message]) -> str:
     asked = [turn["content"] for turn in history if turn["role"] == "user"]
     if not asked or not (LEANS.search(question) or len(content_terms(question)) == 0):
         return question
-    return f"{question} (asked after: {check_question(asked[-1][:MAX_QUESTION_CHARS])})"
+    try:
+        return f"{question} (asked after: {check_question(asked[-1][:MAX_QUESTION_CHARS])})"
+    except UsageError:  # it was none
+        return question
 
 
 def marked(claim: Claim) -> str:

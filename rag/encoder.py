@@ -37,8 +37,9 @@ class SentenceEncoder:
             self._model = SentenceTransformer(
                 str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": working_dtype()}
             )
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelDamaged(f"the encoder in {folder} does not load ({error}); run `rag models --fetch`") from error
+        except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
+            reason = " ".join(str(error).split())
+            raise ModelDamaged(f"the encoder in {folder} does not load ({reason}); run `rag models --fetch`") from error
         self._identity = f"{folder.name}:{_fingerprint(folder)}"
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.sentences import sentences
-from rag.terms import content_terms, numbers, words
+from rag.terms import content_terms, initials, numbers, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +30,8 @@ ADJACENT_CHARS = 8  # at most between two sentences that follow each other
 class Sentence:
     """A sentence of a hit's passage, as a span of its document, with the terms of itself and of its surroundings.
 
-    ``passage_words`` and ``passage_terms`` are those of the passage and its heading. Words include the numbers in plain form.
+    ``passage_words`` and ``passage_terms`` are those of the passage and its heading. Words include the numbers in plain form and
+    what neighbouring words abbreviate to.
     """
 
     passage: Passage
@@ -92,14 +93,20 @@ def gather(question: str, hits: Iterable[Hit], encoder: Encoder) -> Evidence:
     for hit in hits:
         passage = hit.passage
         around = f"{passage.heading}\n{passage.text}"
-        surroundings = content_terms(around), frozenset(words(around)) | numbers(around)
+        surroundings = content_terms(around), _all_words(around)
         for start, end in sentences(passage.document.text, passage.start, passage.end):
             text = passage.document.text[start:end]
-            said = content_terms(text), frozenset(words(text)) | numbers(text)
+            if text.casefold() == passage.heading.casefold():
+                continue  # the generator reads it as the heading, and takes it for an answer when it is there twice
+            said = content_terms(text), _all_words(text)
             found.setdefault((passage.document.source, start, end), Sentence(passage, start, end, *said, *surroundings))
     spans = tuple(found.values())
     vectors = encoder.encode([question, *(span.text for span in spans)])
     return Evidence(spans, vectors[1:], vectors[1:] @ vectors[0])
+
+
+def _all_words(text: str) -> frozenset[str]:
+    return frozenset(words(text)) | numbers(text) | initials(text)
 
 
 def excerpts(question: str, evidence: Evidence) -> list[Excerpt]:

@@ -32,11 +32,13 @@ class CausalGenerator:
 
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._tokenizer.chat_control_tokens = [added.content for added in self._tokenizer.added_tokens_decoder.values()]
             self._model = AutoModelForCausalLM.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, dtype=working_dtype()
             ).eval()
-        except (OSError, ValueError, KeyError) as error:
-            raise ModelDamaged(f"the generator in {folder} does not load ({error}); run `rag models --fetch`") from error
+        except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
+            reason = " ".join(str(error).split())
+            raise ModelDamaged(f"the generator in {folder} does not load ({reason}); run `rag models --fetch`") from error
         self._one_at_a_time = threading.Lock()
 
     def prompt_ids(self, messages: Sequence[Message]) -> Any:  # noqa: ANN401 - a transformers BatchEncoding
@@ -55,26 +57,27 @@ class CausalGenerator:
 
         def compute() -> None:
             try:
-                self._model.generate(
-                    **self.prompt_ids(messages),
-                    streamer=streamer,
-                    max_new_tokens=max_new_tokens,
-                    do_sample=False,
-                    prompt_lookup_num_tokens=LOOKUP_TOKENS,
-                    stopping_criteria=StoppingCriteriaList([lambda *_, **__: stop.is_set()]),
-                )
+                with self._one_at_a_time:  # held by who computes, not by who reads: a reader may pause, or never come back
+                    if not stop.is_set():
+                        self._model.generate(
+                            **self.prompt_ids(messages),
+                            streamer=streamer,
+                            max_new_tokens=max_new_tokens,
+                            do_sample=False,
+                            prompt_lookup_num_tokens=LOOKUP_TOKENS,
+                            stopping_criteria=StoppingCriteriaList([lambda *_, **__: stop.is_set()]),
+                        )
             except BaseException as error:
                 failure.append(error)
             finally:
                 streamer.end()
 
-        with self._one_at_a_time:
-            worker = threading.Thread(target=compute, name="generate", daemon=True)
-            worker.start()
-            try:
-                yield from streamer
-            finally:
-                stop.set()
-                worker.join()
-            if failure:
-                raise failure[0]
+        worker = threading.Thread(target=compute, name="generate", daemon=True)
+        worker.start()
+        try:
+            yield from streamer
+        finally:
+            stop.set()
+            worker.join()
+        if failure:
+            raise failure[0]

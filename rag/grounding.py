@@ -32,18 +32,34 @@ SPECIFIC_WEIGHT = 2.0  # of a number or name that the draft adds
 SAME_MEANING = 0.7  # cosine of a claim, read with its question, and a sentence that says it
 SECOND_GAIN = 0.15  # of a claim's weight: what a second cited sentence must add
 
-MARKER = re.compile(r"\s*(?:\[\d+(?:\s*[,–-]\s*\d+)*\]|【\d+】|\(passages? \d+\))")
+# What looks like a citation or a control token: [7], [1, 2], [^1], 【3†source】, (passage 2), <|im_end|>; and empty brackets.
+_REFERS = r"(?:passages?|sources?|articles?)"
+_NUMBERS = r"\^?\d+\^?(?: ?(?:[,;–-]|and|&|to) ?\^?\d+\^?)*"
+MARKER = re.compile(
+    rf" *(?:[\[［【〔⟦] ?(?:{_REFERS}? ?{_NUMBERS} ?(?:†[^\]】\n]*)?)?[\]］】〕⟧]"
+    rf"|\({_REFERS} {_NUMBERS}\)|</?\|?\w{{1,30}}\|?>)",
+    re.IGNORECASE,
+)
+ITEM = re.compile(r"(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # what a line of a list begins with
 LEAD_IN = re.compile(
-    r"^(?:(?:answer|response)\s*:\s*|(?:according to|based on|as stated in) (?:the|these) (?:numbered )?"
+    r"^(?:(?:answer|response)\s*:\s*|(?:according to|based on|as stated in) (?:(?:the|these) )?(?:numbered )?"
     r"(?:passages?|articles?|text)(?: \d+| \[\d+\])?,?\s*)",
     re.IGNORECASE,
 )
 ABSENCE = re.compile(
-    r"\b(?:passages?|articles?|text|context|information)\b.{0,60}\b(?:not|no|n't)\b"
-    r"|\b(?:not|n't|no|without)\b.{0,40}\b(?:mention|stat|specif|provid|contain|given|includ|say|information|detail|know|answer)",
+    r"\b(?:passages?|articles?|text|context|information)\b.{0,60}(?:\bnot|\bno|n['’]t)\b"
+    r"|(?:\bnot|n['’]t|\bno|\bwithout)\b.{0,40}\b(?:mention|stat|specif|provid|contain|given|includ|say|information|detail|know|answer)",
     re.IGNORECASE,
 )
+DANGLES = re.compile(r"(?:he|she|it|they|his|her|its|their|this|these|those|both)\b", re.IGNORECASE)
 POINTS_BACK = re.compile(r"\b(?:he|she|it|they|his|her|its|their|him|them|this|these|that|those|the)\b", re.IGNORECASE)
+# A question that sets one thing beside another: what it names may stand in different articles.
+COMPARES = re.compile(
+    r"\b(?:both|each|either|earlier|later|older|younger|newer|first|bigger|larger|smaller|higher|lower|than|compared?|common|which of)\b",
+    re.IGNORECASE,
+)
+NEGATIONS = frozenset("not no never neither nor cannot without t".split())  # "don't" is cut into "don" and "t"
+NEGATION_REACH = 3
 YES_NO = frozenset("is are was were do does did has have had can could will would should may must".split())
 
 
@@ -70,12 +86,12 @@ class _Match:
         return Verdict.PARTLY if self.support >= PARTLY else Verdict.UNSUPPORTED
 
 
-def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder) -> Grounded:
-    """Check every sentence of a draft against the evidence.
+def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, growing: bool = False) -> Grounded:
+    """Check every sentence of a draft against the evidence; of a growing one, those that are finished.
 
     The markers of the citations count from 1 in order of appearance; a span that backs several claims is one citation.
     """
-    texts = list(dict.fromkeys(claims_of(draft)))  # a small model may say the same sentence twice
+    texts = list(dict.fromkeys(claims_of(draft, growing=growing)))  # a small model may say the same sentence twice
     if not texts or not evidence.sentences:
         return Grounded((), ())
     near = encoder.encode([f"{question} {text}" for text in texts]) @ evidence.vectors.T
@@ -84,6 +100,8 @@ def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder) -
     claims: list[Claim] = []
     for text, cosines in zip(texts, near, strict=True):
         match = _match(text, question, evidence.sentences, cosines)
+        if claims and not claims[-1].markers and DANGLES.match(text):
+            match = _Match(0.0, (), "points back to a sentence that was not published")
         cited = match.cited if match.verdict is not Verdict.UNSUPPORTED else ()
         for sentence in cited:
             numbering.setdefault(sentence, len(numbering) + 1)
@@ -93,11 +111,21 @@ def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder) -
     return Grounded(tuple(claims), tuple(_citation(n, s, support[s]) for s, n in numbering.items()))
 
 
-def claims_of(draft: str) -> list[str]:
-    """Cut a draft into sentences, without the markers that the model wrote: ours are numbered by code."""
-    plain = LEAD_IN.sub("", MARKER.sub("", draft).strip())
+def claims_of(draft: str, *, growing: bool = False) -> list[str]:
+    """Cut a draft into sentences, without the markers that the model wrote: ours are numbered by code.
+
+    A line break ends a sentence. Of a growing draft only those are given that nothing more can change.
+    """
+    if growing and draft[-1:].strip():
+        draft = draft.removesuffix(draft.split()[-1])  # half a word may be; the next one decides where a sentence ends
+    found = 1
+    while found:  # taking one out may join the halves of another: [[1]1]
+        draft, found = MARKER.subn("", draft)
+    plain = LEAD_IN.sub("", draft.strip())
     plain = plain[:1].upper() + plain[1:]
-    return [text for a, b in sentences(plain) if re.search(r"\w", text := plain[a:b].removeprefix("- "))]
+    lines = [line[match.end() :] if (match := ITEM.match(line)) else line for line in plain.splitlines()]
+    claims = [text for line in lines for a, b in sentences(line) if re.search(r"\w", text := line[a:b])]
+    return claims[:-1] if growing else claims
 
 
 def is_in(word: str, there: Collection[str]) -> bool:
@@ -109,6 +137,12 @@ def is_in(word: str, there: Collection[str]) -> bool:
     return any(same_name(word, other) for other in there) or (len(word) > 4 and bool(get_close_matches(word, there, 1, 0.8)))
 
 
+def added_terms(text: str, question: str) -> set[str]:
+    """Give the content terms of a claim that the question does not hold in any like form."""
+    asked = content_terms(question)
+    return {t for t in content_terms(text) if t not in asked and not any(same_name(t, other) for other in asked)}
+
+
 def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray[np.float32]) -> _Match:
     """Find the one to three sentences that back a claim best, and say how far."""
     if ABSENCE.search(text):
@@ -116,10 +150,15 @@ def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray
     weights = _weights(text, question)
     if not weights:
         return _Match(0.0, (), "says nothing that can be checked")
-    if not (content_terms(text) - content_terms(question) or _offers_choice(question)):
+    if not (added_terms(text, question) or _offers_choice(question)):
         return _Match(0.0, (), "only repeats the question")
     cited = _best_sentences(text, question, weights, spans, cosines)
     lost = _not_held(text, question, cited)
+    if lost and COMPARES.search(question):
+        cited = _beside(lost, question, cited, spans, cosines)
+        lost = _not_held(text, question, cited)
+    if denied := _denied(text, cited):
+        return _Match(CONTRADICTED, cited, f"the articles say the opposite: {denied}")
     support = _support(weights, question, cited, max(float(cosines[spans.index(s)]) for s in cited))
     if lost:
         return _Match(min(support, CONTRADICTED), cited, f"not in the articles as said: {', '.join(lost)}")
@@ -147,7 +186,8 @@ def _best_sentences(
     best = max(range(len(spans)), key=fit.__getitem__)
     added = [sum(w for t, w in weights.items() if t in s.terms - spans[best].terms) / total for s in spans]
     second = max(range(len(spans)), key=lambda i: (added[i], fit[i]))
-    chosen = {best, second} if added[second] >= SECOND_GAIN and held[second] >= PARTLY else {best}
+    beside = spans[second].passage == spans[best].passage  # the same story; elsewhere it must say most of the claim itself
+    chosen = {best, second} if added[second] >= SECOND_GAIN and (beside or held[second] >= PARTLY) else {best}
     for earlier in (best - 1, best - 2):
         if earlier < 0 or not spans[earlier].precedes(spans[earlier + 1]) or not POINTS_BACK.search(spans[best].text):
             break
@@ -155,6 +195,18 @@ def _best_sentences(
         if len(_not_held(text, question, wide)) < len(_not_held(text, question, narrow)):
             chosen.add(earlier)
     return tuple(spans[i] for i in sorted(chosen))
+
+
+def _beside(
+    lost: Sequence[str], question: str, cited: tuple[Sentence, ...], spans: Sequence[Sentence], cosines: NDArray[np.float32]
+) -> tuple[Sentence, ...]:
+    """Add to what is cited, for each name that a comparing question set against it, the likeliest sentence about that name."""
+    said = frozenset(words(question))
+    for word in lost:
+        about = [i for i, s in enumerate(spans) if is_in(word, said) and is_in(word, s.words)]
+        if about:
+            cited = (*cited, spans[max(about, key=lambda i: cosines[i])])
+    return tuple(dict.fromkeys(cited))
 
 
 def _support(weights: dict[str, float], question: str, cited: Sequence[Sentence], cosine: float) -> float:
@@ -173,6 +225,27 @@ def _not_held(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
     around = frozenset[str]().union(*(s.passage_words for s in cited))
     said = frozenset(words(question)) | numbers(question)
     return [w for w in sorted(numbers(text) | names(text)) if not is_in(w, spans) and not (is_in(w, said) and is_in(w, around))]
+
+
+def _denied(text: str, cited: Sequence[Sentence]) -> str:
+    """Give the words that one of claim and evidence denies and the other states, or an empty string."""
+    claim, spans = _negated(text), [_negated(s.text) for s in cited]
+    said = content_terms(text)
+    for span in spans:
+        if (denied := span & said) and not claim:
+            return f"not {', '.join(sorted(denied))}"
+    return f"not {', '.join(sorted(claim))}" if claim and not any(spans) else ""
+
+
+def _negated(text: str) -> frozenset[str]:
+    """Give the content terms that follow a negation within ``NEGATION_REACH`` words."""
+    said = words(text)
+    return frozenset(
+        term
+        for i, w in enumerate(said)
+        if w in NEGATIONS
+        for term in content_terms(" ".join(said[i + 1 : i + 1 + NEGATION_REACH]))
+    )
 
 
 def _offers_choice(question: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +18,20 @@ SYSTEM = (
     "with the names and figures that the passages give."
 )
 
+# What a reader of an article does not see, the model does not read: soft hyphens, zero-width spaces, bidirectional controls,
+# variation selectors but the one of emoji, tags. The joiners U+200C and U+200D stay, scripts and emoji need them.
+INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0e\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+
 
 def reading(question: str, excerpts: Sequence[Excerpt]) -> list[Message]:
     """Ask for an answer from the excerpts, numbered from 1 and headed by their article's title and date."""
     passages = "\n\n".join(f"[{number}] {_head(excerpt)}\n{excerpt.text}" for number, excerpt in enumerate(excerpts, start=1))
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": f"{passages}\n\nQuestion: {question}"}]
+    return [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": INVISIBLE.sub("", f"{passages}\n\nQuestion: {question}")},
+    ]
 
 
 def _head(excerpt: Excerpt) -> str:

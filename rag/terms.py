@@ -13,7 +13,9 @@ import snowballstemmer
 WORD = re.compile(r"\w+(?:[.,’'-]\w+)*")
 PARTS = re.compile(r"[-’']")
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-CAPITALISED = re.compile(r"\w*[A-Z]\w*")
+UNIT = re.compile(
+    r"\s?(?:(?P<percent>%|per\s?cent\b)|(?P<factor>thousand|million|billion|trillion|mn\b|bn\b|tn\b))", re.IGNORECASE
+)
 SENTENCE_START = re.compile(r"(?:^|[.!?:]\s|\n|[“\"]\s?)\W*$")
 
 STOP_WORDS = frozenset(
@@ -25,7 +27,10 @@ STOP_WORDS = frozenset(
 )
 NUMBER_WORDS = {
     word: str(value)
-    for value, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve "
+        "thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+    )
     if value > 1  # "one" is mostly a pronoun, and nothing is said to be zero in words
 } | {
     "twenty": "20",
@@ -37,6 +42,9 @@ NUMBER_WORDS = {
     "eighty": "80",
     "ninety": "90",
 }
+
+SPELT = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
+SHORT_FACTORS = {"mn": "million", "bn": "billion", "tn": "trillion"}
 
 _stemmer = snowballstemmer.stemmer("english")
 
@@ -63,9 +71,11 @@ def content_terms(text: str) -> frozenset[str]:
 
 
 def numbers(text: str) -> frozenset[str]:
-    """Give the numbers of a text in plain form: ``2,500`` is 2500, ``four-day`` 4, ``$2.7 trillion`` 2.7."""
-    digits = {_plain(match[0]) for match in NUMBER.finditer(text)}
-    return frozenset(digits | {NUMBER_WORDS[w] for w in words(text) if w in NUMBER_WORDS})
+    """Give the numbers of a text in plain form, with what they count in: ``2,500`` is 2500, ``four-day`` 4, ``23%`` 23percent,
+    ``$2.7 trillion`` 2.7trillion.
+    """
+    digits = SPELT.sub(lambda match: NUMBER_WORDS[match[0].lower()], text)
+    return frozenset(_plain(match[0]) + _unit(digits, match.end()) for match in NUMBER.finditer(digits))
 
 
 def names(text: str) -> frozenset[str]:
@@ -76,7 +86,7 @@ def names(text: str) -> frozenset[str]:
     found: set[str] = set()
     matches = list(WORD.finditer(text))
     for i, match in enumerate(matches):
-        if not CAPITALISED.fullmatch(PARTS.split(match[0])[0]):
+        if not any(c.isupper() for c in PARTS.split(match[0])[0]):
             continue
         begins = bool(SENTENCE_START.search(text[max(0, match.start() - 8) : match.start()]))
         followed = i + 1 < len(matches) and matches[i + 1][0][0].isupper() and text[match.end() : matches[i + 1].start()] == " "
@@ -85,12 +95,25 @@ def names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def initials(text: str) -> frozenset[str]:
+    """Give what two to five content words in a row abbreviate to: ``ev`` for electric vehicles, ``gwm`` for Great Wall Motors."""
+    firsts = "".join(w[0] for w in content_words(text) if w[0].isalpha())
+    return frozenset(firsts[i : i + n] for n in range(2, 6) for i in range(len(firsts) - n + 1))
+
+
 def same_name(one: str, other: str) -> bool:
     """Say whether two lower-case words name the same thing or people: ``pakistan`` and ``pakistani``, ``china`` and ``chinese``."""
     if one == other or stem(one) == stem(other):
         return True
     common = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
     return common >= max(4, min(len(one), len(other)) - 1)
+
+
+def _unit(text: str, position: int) -> str:
+    match = UNIT.match(text, position)
+    if not match:
+        return ""
+    return "percent" if match["percent"] else SHORT_FACTORS.get(match["factor"].lower(), match["factor"].lower())
 
 
 def _plain_number(word: str) -> str | None:

@@ -8,15 +8,20 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
-from rag.types import Document, Passage
+from rag import models
+from rag.types import Document, Hit, Passage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from rag.manifest import Role
     from rag.store import Store
+    from rag.types import Message
 
 
 class FakeEncoder:
@@ -63,3 +68,56 @@ def put(store: Store, *documents: Document, encoder: FakeEncoder | None = None) 
             passages = sentence_passages(each)
             vectors = (encoder or FakeEncoder()).encode([passage.text for passage in passages])
             store.put(each, passages, vectors, size=len(each.text), mtime_ns=1)
+
+
+class ScriptedGenerator:
+    """Writes given pieces, whatever it is asked; keeps the prompts and how each reply ended."""
+
+    def __init__(self, *pieces: str, fails: Exception | None = None) -> None:
+        self.pieces = pieces
+        self.fails = fails
+        self.prompts: list[list[Message]] = []
+        self.written = 0
+        self.closed_early = False
+        self.ended = False
+
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+        self.prompts.append(list(messages))
+        try:
+            for piece in self.pieces:
+                self.written += 1
+                yield piece
+            if self.fails:
+                raise self.fails
+        except GeneratorExit:
+            self.closed_early = True
+            raise
+        finally:
+            self.ended = True
+
+
+class ListRetriever:
+    """Finds the same documents for every question, each as one passage, as near as told."""
+
+    def __init__(self, *documents: Document, cosine: float = 0.8) -> None:
+        self.hits = [
+            Hit(Passage(each, 0, 0, len(each.text), each.title), rank, 1 / rank, cosine, 1.0)
+            for rank, each in enumerate(documents, start=1)
+        ]
+        self.questions: list[str] = []
+
+    def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
+        self.questions.append(question)
+        return self.hits[:top_k]
+
+
+def words_of(text: str) -> list[str]:
+    """Cut a text into pieces as a model streams it: each word with the blanks after it."""
+    return re.findall(r"\S+\s*", text)
+
+
+def model_folder(name: str, role: Role) -> Path:
+    """Give the folder of a real model, fetched the first time, also after a test has told the libraries to stay offline."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("HF_HUB_OFFLINE", raising=False)
+        return models.ensure(name, role)

@@ -1,0 +1,78 @@
+# `make` lists the targets. The environment is .venv; .venv/bin/rag is the command line.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip --disable-pip-version-check install -qq -c constraints.txt
+
+# The question goes to the shell through the environment: quotes, $ and backticks in it mean nothing to make or to the shell.
+override Q := $(value Q)
+export Q
+
+.PHONY: help ask chat ui index eval install dev lint check test clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+ask: asked .venv/.installed ## answer a question: make ask Q="How many exhibits did the Taizhou expo have?"
+	@$(call indexed)
+	@.venv/bin/rag ask -- "$$Q"
+
+chat: .venv/.installed ## ask one question after the other
+	@$(call indexed)
+	@.venv/bin/rag chat
+
+ui: .venv/.installed ## open the web page
+	@$(call indexed)
+	@.venv/bin/rag ui
+
+index: .venv/.installed ## index seeds/
+	@.venv/bin/rag index seeds && touch index/articles.db
+
+eval: .venv/.installed ## measure the answers to tests/data/questions.jsonl
+	@$(call indexed)
+	@.venv/bin/rag eval tests/data/questions.jsonl
+
+install: .venv/.installed ## install into .venv
+
+dev: .venv/.installed-dev ## install the development tools too
+
+lint: .venv/.installed-dev ## ruff and mypy
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+check: lint ## lint, and the tests that need no model (seconds)
+	.venv/bin/pytest -m "not slow"
+
+test: lint ## lint, and the whole test suite, with real models and a real browser
+	.venv/bin/pytest
+
+clean: ## remove .venv and what tools leave behind; the index and the models stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+
+# Indexes seeds/ when there is no index yet, or something in seeds/ is newer than it.
+indexed = [ -f index/articles.db ] && [ -z "$$(find seeds -newer index/articles.db)" ] || $(MAKE) -s index >&2
+
+.PHONY: asked
+asked:
+	@[ -n "$$Q" ] || { echo 'give a question: make ask Q="How many exhibits did the Taizhou expo have?"' >&2; exit 2; }
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "Python 3.11 or newer is needed, and $(PYTHON) is not; run for example: make PYTHON=python3.12 install" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { \
+	    rm -rf .venv; echo "no virtual environment could be made; on Debian run: apt install python3-venv" >&2; exit 1; }
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing into .venv, once (a few minutes)" >&2
+	@$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@$(PIP) -e .
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo "installing the development tools, once" >&2
+	@$(PIP) -e '.[dev]'
+	@touch $@

@@ -1,0 +1,356 @@
+"""The command line: reads arguments, prints results on standard output and all else on standard error, sets the exit code.
+
+It holds no logic of its own, and imports what is slow only inside the verb that needs it, so that ``rag --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import traceback
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rag.errors import RagError, UsageError
+from rag.record import SCHEMA, answer_record, hit_records, json_line
+from rag.terminal import console_on, emit, one_line, say, show_answer, show_hits, table, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from rag.assistant import Assistant
+    from rag.config import Config
+    from rag.encoder import SentenceEncoder
+    from rag.indexer import Summary
+    from rag.progress import Meter
+
+DISTRIBUTION = "footnote-rag"
+INTERRUPTED = 130
+DEBUG = "RAG_DEBUG"
+
+app = typer.Typer(
+    name="rag",
+    help="Ask your own articles, offline: every sentence of an answer is backed by an exact span of a source file.",
+    epilog='Begin with: rag index seeds, then: rag ask "How many exhibits did the Taizhou expo have?"',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Articles = Annotated[Path, typer.Argument(help="Folder of articles (txt, md, html), read with its subfolders.")]
+Asked = Annotated[str | None, typer.Argument(help="The question, in quotes.", show_default=False)]
+Auth = Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask readers for these.", show_default=False)]
+BatchFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE.jsonl",
+        help='Questions, one {"id", "question", "history"?} a line; - is standard input. Prints one JSON object a line.',
+        show_default=False,
+    ),
+]
+Details = Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Write each answer to it.", show_default=False)]
+Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch NAME, or the two models that are configured.")]
+GoldFile = Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Questions with their answers, one JSON object a line.")]
+Index = Annotated[Path | None, typer.Option(help="Folder of the index; `index` unless configured.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on one line, for programs.")]
+ModelName = Annotated[str | None, typer.Argument(help="A name of the list, or a hub id (org/name).", show_default=False)]
+Rebuild = Annotated[bool, typer.Option("--rebuild", help="Begin anew, also where the index is damaged or foreign.")]
+Top = Annotated[int, typer.Option(help="How many passages to show.", min=1, max=50)]
+Words = Annotated[str, typer.Argument(help="A question or words, in quotes.")]
+
+
+def main() -> None:
+    """Run the command line: every error becomes one line and an exit code."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries, about themselves
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command and give its exit code."""
+    try:
+        code = _carried_out(arguments)
+        sys.stdout.flush()
+    except RagError as error:
+        code = error.exit_code
+        say(str(error))
+    except BrokenPipeError:
+        code = 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in the buffer goes nowhere
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except Exception as error:
+        code = 1
+        if os.environ.get(DEBUG):
+            traceback.print_exc()
+        say(f"this is a bug: {type(error).__name__}: {error}; set {DEBUG}=1 to see where, and report it")
+    if code == INTERRUPTED:
+        say("interrupted")
+    return code
+
+
+def _carried_out(arguments: Sequence[str]) -> int:
+    try:
+        app(list(arguments), prog_name="rag")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Print the version, or go on to the verb."""
+    if version:
+        from importlib.metadata import version as installed_version
+
+        emit(f"rag {installed_version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+@app.command("index", epilog="Example: rag index ~/articles --index ~/articles-index")
+def index_articles(folder: Articles = Path("seeds"), index: Index = None, rebuild: Rebuild = False) -> None:
+    """Make the index hold what a folder of articles holds."""
+    from rag.corpus import find_files
+    from rag.indexer import index_folder
+
+    config = _config(index)
+    find_files(folder)  # a folder that is not there is said before anything is fetched
+    with _meter() as meter:
+        encoder = load_encoder(config, meter)
+        meter.working("indexing")
+        summary = index_folder(
+            folder,
+            store_folder=config.index,
+            encoder=encoder,
+            count_tokens=encoder.count_tokens,
+            passage_tokens=config.passage_tokens,
+            progress=meter.files,
+            rebuild=rebuild,
+        )
+    _show_summary(summary, config)
+
+
+@app.command(epilog='Example: rag ask "How many exhibits did the Taizhou expo have?"')
+def ask(question: Asked = None, index: Index = None, as_json: Json = False, batch: BatchFile = None) -> None:
+    """Answer a question from the articles, with sources, or refuse."""
+    if batch is not None and question is None:
+        _ask_batch(batch, _config(index))
+        return
+    if batch is not None or question is None:
+        raise UsageError('give one question, or --batch FILE.jsonl: rag ask "How many exhibits were there?"')
+    from rag.assistant import check_question
+
+    check_question(question)
+    with _meter() as meter, open_assistant(_config(index), meter) as assistant:
+        meter.working("answering")
+        answer = assistant.ask(question)
+    if as_json:
+        _print_json(answer_record(answer))
+    else:
+        show_answer(console_on(sys.stdout), answer)
+
+
+@app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
+def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = False) -> None:
+    """Show the passages that fit a question best."""
+    from rag.assistant import check_question
+    from rag.retriever import HybridRetriever
+    from rag.store import Store
+
+    config, asked = _config(index), check_question(question)
+    with _meter() as meter, Store.open(config.index) as store:
+        encoder = load_encoder(config, meter)
+        hits = HybridRetriever(store, config.index, encoder).retrieve(asked, top_k=top)
+    if as_json:
+        _print_json({"question": asked, "hits": hit_records(hits)})
+    else:
+        show_hits(console_on(sys.stdout), hits)
+
+
+@app.command(epilog="Example: rag chat --index ~/articles-index")
+def chat(index: Index = None) -> None:
+    """Ask one question after the other, each building on the last."""
+    from rag.chat import chat as converse
+
+    with _meter() as meter:
+        assistant = open_assistant(_config(index), meter)
+    with assistant:
+        converse(assistant)
+
+
+@app.command("eval", epilog="Example: rag eval tests/data/questions.jsonl --details details.jsonl")
+def evaluate(questions: GoldFile, index: Index = None, as_json: Json = False, details: Details = None) -> None:
+    """Measure the answers to questions whose answers are known."""
+    from rag import evaluation
+
+    config, asked = _config(index), evaluation.load_questions(questions)
+    with _output(details) as out, _meter() as meter, open_assistant(config, meter) as assistant:
+        done = itertools.count(1)
+
+        def watch(outcome: evaluation.Outcome) -> None:
+            meter.questions(next(done), len(asked))
+            if out:
+                out.write(f"{json_line(evaluation.details(outcome))}\n".encode())
+
+        figures = evaluation.evaluate(assistant, asked, watch=watch).figures()
+    if as_json:
+        _print_json({"schema": SCHEMA, **figures})
+    else:
+        rows = [(name, "-" if value is None else f"{value:g}", evaluation.MEANINGS[name]) for name, value in figures.items()]
+        emit("\n".join(table(("figure", "value", "meaning"), rows, right=frozenset({"value"}))))
+
+
+@app.command(epilog="Example: rag doctor --index ~/articles-index")
+def doctor(index: Index = None) -> None:
+    """Say what is wrong with models, index or settings, if anything."""
+    from rag.doctor import examine
+
+    console, problems = console_on(sys.stdout), 0
+    with _meter(live=not sys.stdout.isatty()) as meter:
+        for finding in examine(index, working=meter.working):
+            sign, style = ("PROBLEM", "red") if finding.problem else ("ok", "")
+            write(console, f"{sign:7} {one_line(f'{finding.subject}: {finding.detail}')}", style=style)
+            if finding.problem:
+                problems += 1
+                write(console, one_line(finding.problem), indent=8)
+    if problems:
+        say(f"{problems} {'problem' if problems == 1 else 'problems'} found")
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: rag models --fetch")
+def models(name: ModelName = None, fetch: Fetch = False, index: Index = None) -> None:
+    """List the models with origin, licence and hash, or fetch them."""
+    from rich import filesize
+
+    from rag.models import fetch as fetch_model
+    from rag.models import installed
+
+    config = _config(index)
+    if name and not fetch:
+        raise UsageError(f"to fetch a model, run `rag models --fetch {name}`")
+    if fetch:
+        with _meter() as meter:
+            if name:
+                fetch_model(name, progress=meter.model)
+            else:
+                fetch_model(config.encoder, "encoder", progress=meter.model)
+                fetch_model(config.generator, "generator", progress=meter.model)
+    columns = ("name", "role", "state", "origin", "licence", "size", "sha256", "path")
+    rows = [
+        (m.name, m.role, m.state, m.origin or "-", m.licence, filesize.decimal(m.bytes), m.sha256[:12], str(m.path))
+        for m in installed()
+    ]
+    emit("\n".join(table(columns, rows, right=frozenset({"size"}))))
+    console = console_on(sys.stdout)
+    write(console, f"\nIn use: {config.encoder} (encoder), {config.generator} (generator).")
+    write(
+        console,
+        "Weights come from the upstream hub, else from wheels on the package index. Who publishes those wheels is not known: "
+        "they are data, never installed or run, and refused unless their content has the pinned SHA-256 of the upstream file.",
+    )
+
+
+@app.command(epilog="Example: rag ui --port 8000")
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 7860,
+    auth: Auth = None,
+    index: Index = None,
+) -> None:
+    """Open the chat as a web page."""
+    if auth is not None and not all(auth.partition(":")[::2]):
+        raise UsageError("--auth must be USER:PASSWORD, for example --auth reader:secret")
+    config = _config(index)
+    import ui as page
+
+    page.launch(index=config.index, host=host, port=port, auth=auth)
+
+
+def load_encoder(config: Config, meter: Meter) -> SentenceEncoder:
+    """Load the encoder alone, fetching it the first time."""
+    from rag.encoder import SentenceEncoder
+    from rag.models import ensure
+
+    folder = ensure(config.encoder, "encoder", progress=meter.model)
+    meter.working("loading the encoder")
+    return SentenceEncoder(folder)
+
+
+def open_assistant(config: Config, meter: Meter) -> Assistant:
+    """Open the index and load the models, fetching them the first time."""
+    from rag.assistant import Assistant
+
+    meter.working("loading the models")
+    return Assistant.open(config=config, progress=meter.model)
+
+
+def _config(index: Path | None = None) -> Config:
+    from rag.config import load_config
+
+    return load_config(index=index)
+
+
+def _ask_batch(path: Path, config: Config) -> None:
+    from rag import batch
+
+    lines, total = batch.read_lines(path)
+    done = failed = 0
+    with _meter(live=not sys.stdout.isatty()) as meter, open_assistant(config, meter) as assistant:
+        for record in batch.answers(assistant, lines):
+            _print_json(record)
+            done, failed = done + 1, failed + ("error" in record)
+            meter.questions(done, total)
+    if failed:
+        say(f"{failed:,} of {done:,} questions could not be answered; their lines say why")
+        raise typer.Exit(1)
+
+
+def _show_summary(summary: Summary, config: Config) -> None:
+    for source, reason in summary.skipped:
+        say(f"skipped {source}: {reason}")
+    counts = {name: getattr(summary, name) for name in ("added", "changed", "renamed", "removed", "unchanged")}
+    counts["skipped"] = len(summary.skipped)
+    done = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    emit(f"{done} in {summary.seconds:.1f} s")
+    emit(one_line(f"{config.index} holds {summary.documents:,} articles in {summary.passages:,} passages"))
+    where = "" if config.index == _config().index else f"--index {config.index} "
+    emit(one_line(f'next: rag ask {where}"..."'))
+
+
+def _meter(*, live: bool = True) -> Meter:
+    from rag.progress import Meter
+
+    return Meter(live=live)
+
+
+def _print_json(value: object) -> None:
+    """Print one line in UTF-8, whatever the locale is, at once."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
+    emit(json_line(value))
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[BinaryIO | None]:
+    """Open a file to write before the work begins, so that nothing is lost at its end."""
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}); name another file") from None
+    with file:
+        yield file

@@ -1,0 +1,149 @@
+"""How far a long step is: a live line on a terminal, a few plain lines in a log. Always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
+
+from rich import filesize
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from rag.terminal import one_line, say
+
+if TYPE_CHECKING:
+    from rich.progress import Task, TaskID
+
+BYTES = "bytes"
+LOG_SECONDS = 15.0  # between two lines about the same step
+
+
+class _Display(Protocol):
+    """Shows one step at a time; ``total`` is 0 where it is not known."""
+
+    def show(self, step: str, done: int, total: int, unit: str) -> None:
+        """Show how far the step is; another step ends the one before."""
+
+    def end(self, *, failed: bool = False) -> None:
+        """End the last step and leave the screen as it was; of a failure the error will tell."""
+
+
+class Meter:
+    """A context manager that the slow parts report to."""
+
+    def __init__(self, *, live: bool = True) -> None:
+        """Draw on a terminal, unless ``live`` is off because standard output goes to the same one."""
+        self._live = live and sys.stderr.isatty()
+        self._display: _Display = _Lines()
+
+    def __enter__(self) -> Self:
+        self._display = _Bar() if self._live else _Lines()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._display.end(failed=kind is not None)
+
+    def working(self, step: str) -> None:
+        """Say what is being done; in a log short steps are not worth a line."""
+        if self._live:
+            self._display.show(step, 0, 0, "")
+
+    def model(self, description: str, done_bytes: int, total_bytes: int) -> None:
+        """Show a fetch: a :class:`rag.fetch.Progress`."""
+        self._display.show(description, done_bytes, total_bytes, BYTES)
+
+    def files(self, done: int, total: int, _source: str) -> None:
+        """Show how many files are indexed."""
+        self._display.show("indexing", done, total, "files")
+
+    def questions(self, done: int, total: int) -> None:
+        """Show how many questions are answered."""
+        self._display.show("answering", done, total, "questions")
+
+
+@dataclass
+class _Lines:
+    """A line when a step starts, when it ends, and now and then between."""
+
+    step: str = ""
+    last: str = ""
+    started: float = 0.0
+    said: float = 0.0
+
+    def show(self, step: str, done: int, total: int, unit: str) -> None:
+        now = time.monotonic()
+        if step != self.step:
+            self.end()
+            self.step, self.last, self.started, self.said = step, "", now, now
+            say(f"{step} ...")
+        self.last = f" ({amount(done, total, unit)})" if total else ""
+        if now - self.said >= LOG_SECONDS:
+            self.said = now
+            say(f"{step}{self.last}")
+
+    def end(self, *, failed: bool = False) -> None:
+        if self.step and not failed:
+            say(f"{self.step}: ended after {time.monotonic() - self.started:.1f} s{self.last}")
+        self.step = ""
+
+
+@dataclass
+class _Bar:
+    """One bar, redrawn by rich."""
+
+    step: str = ""
+    task: TaskID | None = None
+    progress: Progress = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            _Amount(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self.progress.start()
+
+    def show(self, step: str, done: int, total: int, unit: str) -> None:
+        if step != self.step or self.task is None:
+            if self.task is not None:
+                self.progress.remove_task(self.task)
+            self.task = self.progress.add_task(one_line(step), total=None, unit=unit)
+            self.step = step
+        self.progress.update(self.task, completed=done, total=total or None, unit=unit)
+
+    def end(self, *, failed: bool = False) -> None:
+        self.progress.stop()
+
+
+class _Amount(ProgressColumn):
+    """``12/491 MB`` or ``3/5 files``."""
+
+    def render(self, task: Task) -> Text:
+        return Text(amount(int(task.completed), int(task.total), task.fields["unit"]) if task.total else "")
+
+
+class _Rate(ProgressColumn):
+    """What is done in a second."""
+
+    def render(self, task: Task) -> Text:
+        if not task.total or not task.speed:
+            return Text("")
+        unit = task.fields["unit"]
+        return Text(f"{filesize.decimal(int(task.speed))}/s" if unit == BYTES else f"{task.speed:.1f} {unit}/s")
+
+
+def amount(done: int, total: int, unit: str) -> str:
+    """Say how much is done, for people."""
+    if unit == BYTES:
+        return f"{filesize.decimal(done)} of {filesize.decimal(total)}"
+    return f"{done:,} of {total:,} {unit}"

@@ -1,0 +1,121 @@
+"""What people see: answers with their sources on standard output, everything else on standard error.
+
+Text of articles, file names and questions is data: it never becomes a control sequence, a text direction or markup.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from rag.types import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TextIO
+
+    from rag.types import Answer, Hit
+
+UNWRAPPED = 1_000_000  # columns where no terminal breaks the lines: a pipe's reader wants them whole
+NARROWEST = 20
+
+# C0 and C1 controls but tab and line feed, marks and overrides of direction, separators, half characters.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def plain(text: str) -> str:
+    r"""Make what a terminal would obey visible (ESC as ``\x1b``); line feeds and tabs stay."""
+    return _UNSAFE.sub(_escaped, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """Give :func:`plain` text with each run of whitespace as one space."""
+    return plain(" ".join(text.split()))
+
+
+def say(message: str) -> None:
+    """Print one line for the user on standard error."""
+    print(f"rag: {one_line(message)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def emit(text: str, *, end: str = "\n") -> None:
+    """Print on standard output, at once; the text must be :func:`plain` already."""
+    print(text, end=end, flush=True)  # noqa: T201
+
+
+def console_on(stream: TextIO) -> Console:
+    """Give a console that wraps for a terminal, and leaves lines whole for anything else."""
+    console = Console(file=stream, highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(file=stream, highlight=False, markup=False, emoji=False, width=UNWRAPPED)
+
+
+def show_answer(console: Console, answer: Answer) -> None:
+    """Print the text, then the numbered sources with their quotes."""
+    write(console, answer.text, style="yellow" if answer.status is Status.REFUSED else "")
+    show_sources(console, answer)
+
+
+def show_sources(console: Console, answer: Answer) -> None:
+    """Print what stands below an answer: its sources, and what the reader should know of how it came about."""
+    for citation in answer.citations:
+        dated = f", {citation.published}" if citation.published else ""
+        console.print()
+        write(console, f"[{citation.marker}] {one_line(citation.title)}{dated}", style="bold")
+        write(console, f"{one_line(citation.source)}, characters {citation.start}-{citation.end}", indent=4, style="dim")
+        write(console, f"“{one_line(citation.quote)}”", indent=4)
+    if answer.status is Status.PARTIAL:
+        left_out = sum(not claim.markers for claim in answer.claims)
+        console.print()
+        write(
+            console,
+            f"Left out, because no article backs it: {left_out} of {len(answer.claims)} drafted sentences.",
+            style="dim",
+        )
+    if answer.standalone_question != answer.question:
+        console.print()
+        write(console, f"Understood as: {one_line(answer.standalone_question)}", style="dim")
+
+
+def show_hits(console: Console, hits: Sequence[Hit]) -> None:
+    """Print passages, best first."""
+    if not hits:
+        write(console, "No passage matches.", style="yellow")
+    for hit in hits:
+        passage = hit.passage
+        place = f"{one_line(passage.document.source)}, characters {passage.start}-{passage.end}, score {hit.score:.4f}"
+        if hit.rank > 1:
+            console.print()
+        write(console, f"{hit.rank}. {one_line(passage.heading)}", style="bold")
+        write(console, place, indent=4, style="dim")
+        write(console, one_line(passage.text), indent=4)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Give lines: the headings, then the rows; the columns named in ``right`` are set flush right."""
+    cells = [tuple(columns), *(tuple(one_line(cell) for cell in row) for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        padded = (
+            " " * (width - cell_len(cell)) + cell if name in right else set_cell_size(cell, width)
+            for name, cell, width in zip(columns, row, widths, strict=True)
+        )
+        yield "  ".join(padded).rstrip()
+
+
+def write(console: Console, text: str, *, indent: int = 0, style: str = "") -> None:
+    """Print plain text, wrapped to the terminal behind an indent."""
+    lines = Text(plain(text)).wrap(console, max(NARROWEST, console.width - indent))
+    for line in lines:
+        console.print(Text(" " * indent + line.plain.rstrip(), style=style), soft_wrap=True)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

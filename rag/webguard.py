@@ -1,0 +1,93 @@
+"""What stands between a browser and the page: who may ask, for what, and what the browser may load.
+
+Gradio 6.31 checks neither Host nor Origin, fetches URLs for anybody under ``file=`` and sends none of these headers.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+
+from rag.errors import UsageError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+# Addresses that serve or take files, or fetch for the browser: the page has no use for any of them.
+CLOSED = re.compile(r"/(?:gradio_api/)?(?:file[=/]|proxy=|upload|stream/|component_server|custom_component/|process_recording|deep_link)")
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "  # Gradio needs both
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def guards(host: str) -> list[Middleware]:
+    """Give the middleware of a page on ``host``: foreign names, pages and addresses are refused."""
+    everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound; a login guards it, and cookies keep to their host
+    hosts = ["*"] if everywhere else [host, *LOOPBACK]
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False), Middleware(Guard)]
+
+
+def login(host: str, auth: str | None) -> tuple[str, str] | None:
+    """Give user and password of ``USER:PASSWORD``.
+
+    :raises UsageError: the address is open to other machines and there is no login, or it is not of that form.
+    """
+    if auth is None:
+        if is_loopback(host):
+            return None
+        raise UsageError(f"{host} is open to other machines; give a login as well: rag ui --host {host} --auth USER:PASSWORD")
+    user, _, password = auth.partition(":")
+    if not (user and password):
+        raise UsageError("--auth must be USER:PASSWORD, for example --auth reader:secret")
+    return user, password
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Guard:
+    """Refuses requests of foreign pages and for closed addresses, and adds ``HEADERS`` to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        refused = PlainTextResponse("This page does not answer that.\n", status_code=403)
+        await (refused if _is_refused(Request(scope)) else self._app)(scope, receive, send_guarded)
+
+
+def _is_refused(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    return foreign or CLOSED.match(request.url.path) is not None

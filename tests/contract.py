@@ -1,0 +1,67 @@
+"""The contract of ``--json`` (DESIGN.md section 7), checked by both the quick and the slow tests."""
+
+from __future__ import annotations
+
+import json
+
+ANSWER = {
+    "schema": int,
+    "id": object,
+    "question": str,
+    "standalone_question": str,
+    "text": str,
+    "status": str,
+    "answerability": float,
+    "claims": list,
+    "citations": list,
+    "hits": list,
+    "notes": list,
+    "timings_ms": dict,
+}
+CLAIM = {"text": str, "verdict": str, "support": float, "markers": list}
+CITATION = {
+    "marker": int,
+    "source": str,
+    "title": str,
+    "published": str | None,
+    "start": int,
+    "end": int,
+    "quote": str,
+    "support": float,
+    "sha256": str,
+}
+HIT = {"source": str, "start": int, "end": int, "score": float, "text": str}
+
+
+def check_shape(record, shape):
+    assert list(record) == list(shape)
+    for key, kind in shape.items():
+        assert isinstance(record[key], (int, float) if kind is float else kind), (key, record[key])
+
+
+def check_answer(line):
+    """Give the object of a line that keeps to the contract."""
+    assert "\n" not in line.rstrip("\n")
+    record = json.loads(line)
+    check_shape(record, ANSWER)
+    assert record["schema"] == 1
+    assert record["status"] in ("answered", "partial", "refused")
+    assert 0 <= record["answerability"] <= 1
+    assert all(isinstance(note, str) for note in record["notes"])
+    assert all(ms >= 0 for ms in record["timings_ms"].values())
+    for hit in record["hits"]:
+        check_shape(hit, HIT)
+        assert len(hit["text"]) == hit["end"] - hit["start"]
+    for citation in record["citations"]:
+        check_shape(citation, CITATION)
+        assert 0 <= citation["support"] <= 1
+        assert len(citation["quote"]) == citation["end"] - citation["start"]
+        assert f"[{citation['marker']}]" in record["text"]
+    for claim in record["claims"]:
+        check_shape(claim, CLAIM)
+        assert claim["verdict"] in ("supported", "partly", "unsupported")
+    markers = [citation["marker"] for citation in record["citations"]]
+    assert markers == list(range(1, len(markers) + 1))
+    assert {marker for claim in record["claims"] for marker in claim["markers"]} == set(markers)
+    assert bool(markers) == (record["status"] != "refused")
+    return record

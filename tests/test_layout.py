@@ -1,0 +1,86 @@
+"""The one-way flow: a module imports only modules above it; and what a library must not do on import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rag
+
+PACKAGE = Path(rag.__file__).parent
+ROOT = PACKAGE.parent
+
+# A module may import those above it, and none below.
+ORDER = """
+    types errors config
+    manifest fetch conversion models
+    decoding sentences newspage sections corpus passages
+    runtime encoder
+    database store vectors indexer
+    terms retriever
+    evidence prompt generator grounding answerability
+    assistant __init__
+    record measures evaluation batch doctor
+    terminal progress chat cli
+    examples opening render webguard
+""".split()
+HEAVY = ("torch", "transformers", "sentence_transformers", "gradio", "trafilatura", "pandas", "huggingface_hub")
+FORBIDDEN_NAMES = {"eval", "exec", "compile", "__import__"}
+
+
+def tree(module):
+    return ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def imported(module):
+    """Give the modules of the package that a module imports, also inside functions and for its annotations."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            if node.module == "rag":
+                yield from (name.name if (PACKAGE / f"{name.name}.py").exists() else "__init__" for name in node.names)
+            elif (node.module or "").startswith("rag."):
+                yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[2] or "__init__" for name in node.names if name.name.split(".")[0] == "rag")
+
+
+def test_every_module_has_its_place():
+    assert sorted(ORDER) == sorted(path.stem for path in PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_a_module_imports_only_modules_above_it(module):
+    above = ORDER[: ORDER.index(module)]
+    assert [name for name in imported(module) if name not in above] == []
+
+
+def test_importing_the_package_loads_no_model_library():
+    code = f"import sys, rag; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_public_names_exist_and_are_sorted():
+    assert rag.__all__ == sorted(rag.__all__)
+    assert [name for name in rag.__all__ if not hasattr(rag, name)] == []
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_nothing_is_run_that_was_read(module):
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [name.name for name in node.names]
+            assert not {"pickle", "marshal", "shelve", "dill", "joblib"} & {(name or "").split(".")[0] for name in names}
+        if isinstance(node, ast.Call):
+            called = node.func.id if isinstance(node.func, ast.Name) else ""
+            assert called not in FORBIDDEN_NAMES
+            keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+            assert "trust_remote_code" not in keywords
+            assert not (isinstance(shell := keywords.get("shell"), ast.Constant) and shell.value)
+            if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "torch.load":
+                assert isinstance(only := keywords.get("weights_only"), ast.Constant) and only.value

@@ -1,0 +1,215 @@
+"""Answers as HTML: everything from outside is text, and every marker leads to its sentence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+from fakes import document
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag import render
+from rag.render import Turn
+from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
+
+TEXT = "The expo opened on Monday.\n\nIt had 2,500 exhibits. Entry was free.\nNobody left early."
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "</p></article><img src=x onerror=alert(1)>",
+    '" onmouseover="alert(1)" x="',
+    "' autofocus onfocus=alert(1) '",
+    "<svg/onload=alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<iframe src=https://evil.example></iframe>",
+    "<style>@import url(https://evil.example)</style>",
+    "![x](https://evil.example/x.png)",
+    "[x](javascript:alert(1))",
+    "{{constructor.constructor('alert(1)')()}} ${alert(1)} $$\\href{javascript:alert(1)}{x}$$",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "</mark><mark class=current>",
+    "\x1b]0;owned\x07\x1b[31mred",
+    "invoice\u202etxt.exe\u202c",
+    "\U000e0041\U000e0042 hidden tags",
+    "half \ud83d of a pair",
+]
+
+
+class Seen(HTMLParser):
+    """What a browser would make of a fragment: its elements with their attributes, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text = [], ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def citation(marker, quote, doc, **changes):
+    start = doc.text.index(quote)
+    values = (marker, doc.source, doc.title, doc.published, start, start + len(quote), quote, 1.0, doc.sha256)
+    return replace(Citation(*values), **changes)
+
+
+EXPO = replace(document("news/a.txt", TEXT, title="The expo"), published="2024-09-06")
+
+
+def answer(*, doc=EXPO, claims=None, **changes):
+    values = {
+        "question": "How many exhibits?",
+        "standalone_question": "How many exhibits?",
+        "text": "The expo had 2,500 exhibits [1]. It was free [2].",
+        "status": Status.ANSWERED,
+        "answerability": 0.9,
+        "claims": claims
+        or (
+            Claim("The expo had 2,500 exhibits.", Verdict.SUPPORTED, 1.0, (1,)),
+            Claim("It was free.", Verdict.PARTLY, 0.5, (2,), "the articles say it only in part"),
+        ),
+        "citations": (citation(1, "It had 2,500 exhibits.", EXPO), citation(2, "Entry was free.", EXPO)),
+        "hits": (Hit(Passage(doc, 0, 0, len(doc.text), "The opening"), 1, 0.5, 0.8, 1.0),),
+    }
+    return Answer(**{**values, **changes})
+
+
+def refusal(**changes):
+    changes = {"text": "The articles do not answer this. The closest are “The opening” (news/a.txt).", **changes}
+    return answer(status=Status.REFUSED, citations=(), **changes)
+
+
+def hostile(payload):
+    """Give a conversation that says a payload wherever data is shown."""
+    doc = replace(document(payload, f"Before.\n{payload}\nAfter.", title=payload, sha256="0" * 64), published=payload)
+    claims = (Claim(payload, Verdict.PARTLY, 0.5, (1,), payload),)
+    answered = answer(doc=doc, claims=claims, citations=(citation(1, payload, doc),), standalone_question=payload)
+    passage = Passage(doc, 0, 0, len(doc.text), payload)
+    refused = refusal(text=payload, hits=(Hit(passage, 1, 0.5, 0.8, 1.0),))
+    return [Turn(payload, answered), Turn(payload, refused, waiting=payload), Turn(payload, problem=payload)]
+
+
+def all_html(turns):
+    fragments = [render.conversation(turns), render.source(turns, "0.c1"), render.source(turns, "1.h1", chosen=True)]
+    return "".join([*fragments, render.notice(turns[0].question), render.welcome(3, [turns[0].question])])
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_payload_becomes_markup(payload):
+    seen, harmless = Seen(all_html(hostile(payload))), Seen(all_html(hostile("harmless")))
+    assert seen.elements == harmless.elements
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]", seen.text)
+    visible = unescape(render.shown(payload))
+    assert seen.text.lower().count(visible.lower()) == harmless.text.lower().count("harmless") > 10
+
+
+@given(st.text())
+def test_any_text_is_text(text):
+    assert Seen(render.shown(text)).elements == []
+    assert '"' not in render.shown(text)
+
+
+def test_what_steers_and_is_not_seen_becomes_visible():
+    assert render.shown("a\u202eb\x1bc") == "a\\u202eb\\u001bc"
+    assert render.shown("نمی\u200cخواهم 👩\u200d🚀") == "نمی\u200cخواهم 👩\u200d🚀"  # joiners belong to words
+
+
+def test_markers_and_cards_lead_to_their_sources():
+    html = render.conversation([Turn("How many exhibits?", answer())])
+    assert re.findall(r'class="marker" data-open="([^"]+)"', html) == ["0.c1", "0.c2"]
+    assert html.count('data-open="0.c1"') == 2  # the marker and the card
+    assert "6 September 2024" in html
+    assert "news/a.txt" in html
+
+
+def test_only_what_is_published_is_shown():
+    claims = (Claim("It rained.", Verdict.UNSUPPORTED, 0.1), Claim("It was free.", Verdict.SUPPORTED, 1.0, (1,)))
+    partial = answer(claims=claims, status=Status.PARTIAL)
+    html = render.conversation([Turn("And?", partial)])
+    assert "It rained" not in html
+    assert "Left out, because no article backs it: 1 of 2 drafted sentences." in html
+    assert "Left out" not in render.conversation([Turn("And?", partial, waiting="Reading…")])
+
+
+def test_a_marker_that_the_draft_wrote_is_text():
+    claims = (Claim("As [7] says, it was free.", Verdict.SUPPORTED, 1.0, (1,)),)
+    html = render.conversation([Turn("And?", answer(claims=claims))])
+    assert "As [7] says" in html
+    assert "c7" not in html
+
+
+def test_partly_supported_sentences_are_marked_and_others_are_not():
+    html = render.conversation([Turn("And?", answer())])
+    assert html.count("partly supported") == 1
+    assert 'title="the articles say it only in part"' in html
+
+
+def test_a_follow_up_shows_how_it_was_understood():
+    html = render.conversation([Turn("And when?", answer(standalone_question="When did the expo open?"))])
+    assert "Understood as: When did the expo open?" in html
+
+
+def test_a_refusal_says_so_once_and_offers_the_closest_articles():
+    html = render.conversation([Turn("Who won?", refusal())])
+    assert "The articles do not answer this." in html
+    assert "The closest are" not in html
+    assert html.count('data-open="0.h1"') == 1
+    assert "The opening" in html
+
+
+def test_a_refusal_names_an_article_once():
+    doc = document("a.txt", TEXT)
+    hits = [Hit(Passage(doc, n, n, n + 1, "Expo"), n, 0.5, 0.8, 1.0) for n in range(1, 4)]
+    other = Hit(Passage(document("b.txt", TEXT), 0, 0, 4, "Expo"), 4, 0.5, 0.8, 1.0)
+    html = render.conversation([Turn("Who won?", refusal(hits=(*hits, other)))])
+    assert re.findall(r'data-open="([^"]+)"', html) == ["0.h1", "0.h4"]
+
+
+def test_waiting_can_be_stopped_and_a_turn_that_is_over_cannot():
+    assert "data-stop" in render.conversation([Turn("How many?", waiting="Reading…")])
+    assert "data-stop" not in render.conversation([Turn("How many?", answer())])
+
+
+def marks(html):
+    return re.findall(r'<mark( class="current")?[^>]*>(.*?)</mark>', html)
+
+
+def test_a_source_is_the_whole_article_with_its_quotes_highlighted():
+    html = render.source([Turn("How many?", answer())], "0.c2")
+    assert marks(html) == [("", "It had 2,500 exhibits."), (' class="current"', "Entry was free.")]
+    body = html.partition("</header>")[2]
+    assert Seen(body).text == TEXT.replace("\n", "")
+    assert body.count("<p ") == 3
+
+
+def test_a_quote_across_paragraphs_is_marked_in_each():
+    doc = document("a.txt", TEXT)
+    quote = "Monday.\n\nIt had"
+    html = render.source([Turn("How?", answer(doc=doc, citations=(citation(1, quote, doc),)))], "0.c1")
+    assert marks(html) == [(' class="current"', "Monday."), (' class="current"', "It had")]
+
+
+def test_where_quotes_overlap_the_current_one_wins():
+    doc = document("a.txt", TEXT)
+    cited = (citation(1, "It had 2,500 exhibits. Entry", doc), citation(2, "exhibits. Entry was free.", doc))
+    html = render.source([Turn("How?", answer(doc=doc, citations=cited))], "0.c1")
+    assert marks(html) == [(' class="current"', "It had 2,500 "), (' class="current"', "exhibits. Entry"), ("", " was free.")]
+
+
+def test_the_first_source_of_the_newest_answer_is_open():
+    assert 'data-key="1.c1"' in render.first_source([Turn("One?", answer()), Turn("Two?", answer())])
+    assert render.first_source([Turn("One?", answer()), Turn("Two?", refusal())]) == render.no_source()
+    assert render.first_source([Turn("One?", problem="Stopped.")]) == render.no_source()
+
+
+@pytest.mark.parametrize("key", ["", "0", "0.c9", "0.h9", "1.c1", "9.c1", "0.x1", "0.c1\n", "-1.c1", "0.c1 ", "٠.c1", "None"])
+def test_a_key_that_names_nothing_is_a_lookup_error(key):
+    with pytest.raises(LookupError):
+        render.source([Turn("How many?", answer()), Turn("Else?", problem="Stopped.")], key)
