@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence  # at run time: Gradio reads the 
 from contextlib import closing
 from dataclasses import replace
 from importlib.resources import files
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from rag.types import Message
 
+STOPPED = "Stopped."
 READING = "Reading the articles…"
 IN_LINE = "Waiting for an earlier question…"
 QUEUED = 16  # events of all readers together; who comes after is told that the page is busy
@@ -50,7 +52,7 @@ class Chat:
     def __init__(self, opening: Opening) -> None:
         """Answer with the assistant that is being opened."""
         self._opening = opening
-        self._stopped: set[str | None] = set()  # sessions that want no more of their answer
+        self._running: dict[str | None, Event] = {}  # what stops the answer of a session
 
     def watch(self) -> Iterator[str]:
         """Say how far the models are, until they are there."""
@@ -62,7 +64,7 @@ class Chat:
         """Give the example that was chosen, for the box."""
         return str(event.question)
 
-    def pose(self, question: str, turns: tuple[Turn, ...], request: gr.Request) -> tuple[Shown, ...]:
+    def pose(self, question: str, turns: tuple[Turn, ...]) -> tuple[Shown, ...]:
         """Take a question; give box, turns, conversation and notice. While one is being answered the next stays in the box."""
         if turns and turns[-1].waiting:
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
@@ -70,7 +72,6 @@ class Chat:
             turns = (*turns, Turn(check_question(question), waiting=IN_LINE))
         except UsageError as error:
             return gr.skip(), gr.skip(), gr.skip(), render.notice(str(error), alert=True)
-        self._stopped.discard(request.session_hash)
         return "", turns, render.conversation(turns), render.notice("")
 
     def answer(self, turns: tuple[Turn, ...], request: gr.Request) -> Iterator[tuple[Shown, ...]]:
@@ -79,21 +80,29 @@ class Chat:
             yield gr.skip(), gr.skip(), gr.skip()
             return
         *before, turn = turns
-        with closing(self._steps(turn, before)) as steps:
-            try:
+        stopped = self._running[request.session_hash] = Event()
+        try:
+            with closing(self._steps(turn, before)) as steps:
                 for turn in steps:
-                    if request.session_hash in self._stopped:
-                        turn = replace(turn, problem="Stopped.")
+                    if stopped.is_set():
+                        turn = replace(turn, problem=STOPPED)
                         break
                     yield (*before, turn), render.conversation((*before, turn)), gr.skip()
-            except Exception as error:
-                turn = replace(turn, problem=problem(error))
+        except Exception as error:
+            turn = replace(turn, problem=problem(error))
+        finally:
+            del self._running[request.session_hash]
         turns = (*before, replace(turn, waiting=""))
         yield turns, render.conversation(turns), render.first_source(turns)
 
-    def stop(self, request: gr.Request) -> None:
-        """Stop the answer under way."""
-        self._stopped.add(request.session_hash)
+    def stop(self, turns: tuple[Turn, ...], request: gr.Request) -> tuple[Shown, ...]:
+        """Stop the answer under way, which then ends its turn, or the wait for one; give turns and conversation."""
+        if running := self._running.get(request.session_hash):
+            running.set()
+        elif turns and turns[-1].waiting:
+            turns = (*turns[:-1], replace(turns[-1], waiting="", problem=STOPPED))
+            return turns, render.conversation(turns)
+        return gr.skip(), gr.skip()
 
     def open_source(self, turns: tuple[Turn, ...], event: gr.EventData) -> Shown:
         """Show the article behind a marker or a card."""
@@ -147,7 +156,7 @@ def build(opening: Opening, *, articles: int, examples: Sequence[str] = ()) -> g
         for asked in (box.submit, button.click, picked.success):
             posed = asked(chat.pose, [box, turns], [box, turns, conversation, notice], **quiet)
             posed.then(chat.answer, turns, [turns, conversation, reader], concurrency_id="answer", **quiet)
-        conversation.stop(chat.stop, None, None, **quiet)
+        conversation.stop(chat.stop, turns, [turns, conversation], **quiet)
         conversation.select(chat.open_source, turns, reader, **quiet)
     page.queue(api_open=False, default_concurrency_limit=1, max_size=QUEUED)
     return page

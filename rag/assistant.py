@@ -21,10 +21,11 @@ from rag.grounding import MARKER, Grounded, claims_of, ground
 from rag.models import ensure, silent
 from rag.retriever import HybridRetriever
 from rag.store import Store
-from rag.terms import content_terms
+from rag.terms import content_terms, names
 from rag.types import Answer, Status, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Generator as Stream
     from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
@@ -41,12 +42,9 @@ MAX_NEW_TOKENS = 96
 CLOSEST = 3  # articles named by a refusal
 NEAR_ENOUGH = 0.15  # cosine of the best passage; below it none is about the question, and the generator is not asked
 
-# A question that cannot be understood without the one before it.
-LEANS = re.compile(
-    r"^(?:and|but|so|what about|how about|why|when|where|who|how much|how many)\W*$|^(?:and|but|what about|how about)\b"
-    r"|\b(?:he|she|it|they|him|her|them|his|its|their|there|that|those|these|the same)\b",
-    re.IGNORECASE,
-)
+# What may make a question depend on the one before it.
+BEGINS_LEANING = re.compile(r"(?:and|but|so|what about|how about)\b", re.IGNORECASE)
+PRONOUN = re.compile(r"\b(?:he|she|it(?! true)|they|him|her|them|his|hers|its|their)\b", re.IGNORECASE)
 
 
 class Assistant:
@@ -99,7 +97,7 @@ class Assistant:
         *_, answer = self.stream(question, history=history)
         return answer
 
-    def stream(self, question: str, *, history: Sequence[Message] = ()) -> Iterator[Answer]:
+    def stream(self, question: str, *, history: Sequence[Message] = ()) -> Stream[Answer]:
         """Yield growing answers, each already checked; the last is the whole one. Closing the iterator stops the computation.
 
         :raises UsageError: the question is empty, too long or no text.
@@ -166,9 +164,8 @@ class _Inquiry:
 
     def weigh(self, grounded: Grounded) -> None:
         """Compute the answerability. It only grows with the draft: what a reader has seen is not taken back."""
-        if grounded.citations:
-            measured = answerability.signals(self.standalone, self.hits, self.evidence, grounded)
-            self.answerability = max(self.answerability, answerability.probability(measured))
+        p = answerability.probability(self.standalone, self.hits, self.evidence, grounded)
+        self.answerability = max(self.answerability, p)
 
     def answer(self, grounded: Grounded) -> Answer:
         """Publish the claims that hold, with their markers."""
@@ -182,9 +179,9 @@ class _Inquiry:
         closest = dict.fromkeys(f"“{MARKER.sub('', hit.passage.heading)}” ({hit.passage.document.source})" for hit in self.hits)
         text = "The articles do not answer this."
         if missing:
-            text += f" They do not mention {_listed(missing)}."
+            text += f" The passages nearest to it do not mention {_listed(missing)}."
         if closest:
-            text += f" The closest are {_listed(list(closest)[:CLOSEST])}."
+            text += f" The closest articles are {_listed(list(closest)[:CLOSEST])}."
         unpublished = tuple(replace(claim, markers=()) for claim in grounded.claims) if grounded else ()
         return self._record(text, Status.REFUSED, Grounded(unpublished, ()))
 
@@ -227,12 +224,19 @@ def check_question(question: str) -> str:
 def standalone(question: str, history: Sequence[Message]) -> str:
     """Give a question that can be understood without the chat: one that leans on it takes the question before along."""
     asked = [turn["content"] for turn in history if turn["role"] == "user"]
-    if not asked or not (LEANS.search(question) or len(content_terms(question)) == 0):
+    if not asked or not _leans(question):
         return question
     try:
         return f"{question} (asked after: {check_question(asked[-1][:MAX_QUESTION_CHARS])})"
     except UsageError:  # it was none
         return question
+
+
+def _leans(question: str) -> bool:
+    """Say whether a question needs the one before it: a pronoun that no name comes before, an opening "and", or no content."""
+    pronoun = PRONOUN.search(question)
+    named = bool(pronoun and names(question[: pronoun.start()]))
+    return bool(BEGINS_LEANING.match(question)) or bool(pronoun and not named) or not content_terms(question)
 
 
 def marked(claim: Claim) -> str:

@@ -22,7 +22,7 @@ class Config(BaseSettings):
     encoder: str = "all-minilm-l6-v2"
     generator: str = "qwen2.5-coder-0.5b-instruct"
     passage_tokens: int = Field(default=160, ge=32, le=256, description="budget of one passage, in the encoder's tokens")
-    passages_read: int = Field(default=4, ge=1, le=20, description="how many passages the generator sees")
+    passages_read: int = Field(default=8, ge=1, le=20, description="how many passages evidence is looked for in")
 
     @classmethod
     def settings_customise_sources(

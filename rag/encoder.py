@@ -54,7 +54,8 @@ class SentenceEncoder:
         )
         vectors = np.asarray(vectors, dtype=np.float32)
         # In bf16 the model's own normalisation leaves lengths of 0.999 to 1.001.
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        lengths: NDArray[np.float32] = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return np.asarray(vectors / lengths, dtype=np.float32)
 
     def count_tokens(self, text: str) -> int:
         """Say how many tokens the encoder makes of ``text``, its two frame tokens not counted."""

@@ -1,7 +1,7 @@
 """Hits -> the sentences that may answer, and the excerpts of them that the generator reads.
 
-Whole passages distract a small model: given the five likeliest sentences of eight passages, each with its neighbours, it reads
-260 words in place of 840 and is right more often (``benchmarks/``).
+Whole passages distract a small model: given the three likeliest sentences of eight passages, each with its neighbours, it
+reads 180 words in place of 840 and is right more often (``benchmarks/``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rag.types import Document, Encoder, Hit, Passage
 
-SENTENCES_READ = 5  # with one neighbour on either side
+SENTENCES_READ = 3  # with one neighbour on either side
 WORDS_WEIGHT = 0.3  # of the share of the question's words that a sentence holds, beside the cosine of the two
 ADJACENT_CHARS = 8  # at most between two sentences that follow each other
 
@@ -30,8 +30,8 @@ ADJACENT_CHARS = 8  # at most between two sentences that follow each other
 class Sentence:
     """A sentence of a hit's passage, as a span of its document, with the terms of itself and of its surroundings.
 
-    ``passage_words`` and ``passage_terms`` are those of the passage and its heading. Words include the numbers in plain form and
-    what neighbouring words abbreviate to.
+    ``passage_words`` and ``passage_terms`` are those of the passage and its heading. Words include the numbers in plain form
+    and what neighbouring words abbreviate to.
     """
 
     passage: Passage
@@ -106,7 +106,7 @@ def gather(question: str, hits: Iterable[Hit], encoder: Encoder) -> Evidence:
 
 
 def _all_words(text: str) -> frozenset[str]:
-    return frozenset(words(text)) | numbers(text) | initials(text)
+    return frozenset(w for w in words(text) if not w[0].isdigit()) | numbers(text) | initials(text)
 
 
 def excerpts(question: str, evidence: Evidence) -> list[Excerpt]:

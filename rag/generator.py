@@ -9,7 +9,7 @@ from rag.errors import ModelDamaged
 from rag.runtime import offline_libraries, working_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from rag.types import Message
@@ -44,10 +44,14 @@ class CausalGenerator:
     def prompt_ids(self, messages: Sequence[Message]) -> Any:  # noqa: ANN401 - a transformers BatchEncoding
         """Render the chat template; what the messages say never becomes a control token."""
         return self._tokenizer.apply_chat_template(
-            list(messages), add_generation_prompt=True, return_tensors="pt", return_dict=True, sanitize_control_tokens=True
+            [{"role": message["role"], "content": message["content"]} for message in messages],
+            add_generation_prompt=True,
+            return_tensors="pt",
+            return_dict=True,
+            sanitize_control_tokens=True,
         )
 
-    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Generator[str]:
         """Yield the reply piece by piece; closing the iterator stops the computation after at most one step."""
         from transformers import StoppingCriteriaList, TextIteratorStreamer
 
@@ -70,7 +74,7 @@ class CausalGenerator:
             except BaseException as error:
                 failure.append(error)
             finally:
-                streamer.end()
+                streamer.end()  # type: ignore[no-untyped-call]
 
         worker = threading.Thread(target=compute, name="generate", daemon=True)
         worker.start()

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from rag.sentences import sentences
-from rag.terms import content_terms, names, numbers, same_name, words
+from rag.terms import NEGATIONS, content_sequence, content_terms, counted, measured, names, numbers, same_name, words
 from rag.types import Citation, Claim, Verdict
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ DANGLES = re.compile(r"(?:he|she|it|they|his|her|its|their|this|these|those|both
 POINTS_BACK = re.compile(r"\b(?:he|she|it|they|his|her|its|their|him|them|this|these|that|those|the)\b", re.IGNORECASE)
 # A question that sets one thing beside another: what it names may stand in different articles.
 COMPARES = re.compile(
-    r"\b(?:both|each|either|earlier|later|older|younger|newer|first|bigger|larger|smaller|higher|lower|than|compared?|common|which of)\b",
+    r"\b(?:both|each|either|earlier|later|older|younger|newer|first|bigger|larger|smaller|higher|lower|than|compared?|common"
+    r"|which of)\b",
     re.IGNORECASE,
 )
-NEGATIONS = frozenset("not no never neither nor cannot without t".split())  # "don't" is cut into "don" and "t"
+COUNTED_REACH = 5  # content words between a number and what it counts
 NEGATION_REACH = 3
 YES_NO = frozenset("is are was were do does did has have had can could will would should may must".split())
 
@@ -94,7 +95,8 @@ def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, g
     texts = list(dict.fromkeys(claims_of(draft, growing=growing)))  # a small model may say the same sentence twice
     if not texts or not evidence.sentences:
         return Grounded((), ())
-    near = encoder.encode([f"{question} {text}" for text in texts]) @ evidence.vectors.T
+    # One by one: in bf16 a vector depends a little on its batch, and a growing draft must not change a verdict.
+    near = [encoder.encode([f"{question} {text}"])[0] @ evidence.vectors.T for text in texts]
     numbering: dict[Sentence, int] = {}
     support: dict[Sentence, float] = {}
     claims: list[Claim] = []
@@ -129,12 +131,13 @@ def claims_of(draft: str, *, growing: bool = False) -> list[str]:
 
 
 def is_in(word: str, there: Collection[str]) -> bool:
-    """Say whether a lower-case name or a number is among words: a name in any like form, spelling mistakes forgiven."""
-    if word in there:
-        return True
-    if word[0].isdigit():
-        return False
-    return any(same_name(word, other) for other in there) or (len(word) > 4 and bool(get_close_matches(word, there, 1, 0.8)))
+    """Say whether a lower-case name is among words in any like form, or a number as it is."""
+    return word in there or (not word[0].isdigit() and any(same_name(word, other) for other in there))
+
+
+def is_like(word: str, there: Collection[str]) -> bool:
+    """As :func:`is_in`, spelling mistakes forgiven: for the reader's words, never for the model's."""
+    return is_in(word, there) or (len(word) > 4 and not word[0].isdigit() and bool(get_close_matches(word, there, 1, 0.8)))
 
 
 def added_terms(text: str, question: str) -> set[str]:
@@ -175,7 +178,7 @@ def _weights(text: str, question: str) -> dict[str, float]:
 def _best_sentences(
     text: str, question: str, weights: dict[str, float], spans: Sequence[Sentence], cosines: NDArray[np.float32]
 ) -> tuple[Sentence, ...]:
-    """Choose the sentence that holds most of a claim, a second that adds to it, and those before it that a pronoun points to."""
+    """Choose the sentence that holds most of a claim, one that adds to it, and those before it that a pronoun points to."""
     total = sum(weights.values())
     asked = content_terms(question)
     held = [sum(w for t, w in weights.items() if t in s.terms) / total for s in spans]
@@ -186,8 +189,8 @@ def _best_sentences(
     best = max(range(len(spans)), key=fit.__getitem__)
     added = [sum(w for t, w in weights.items() if t in s.terms - spans[best].terms) / total for s in spans]
     second = max(range(len(spans)), key=lambda i: (added[i], fit[i]))
-    beside = spans[second].passage == spans[best].passage  # the same story; elsewhere it must say most of the claim itself
-    chosen = {best, second} if added[second] >= SECOND_GAIN and (beside or held[second] >= PARTLY) else {best}
+    same_story = spans[second].passage == spans[best].passage  # two stories stitched together say what neither does
+    chosen = {best, second} if added[second] >= SECOND_GAIN and same_story else {best}
     for earlier in (best - 1, best - 2):
         if earlier < 0 or not spans[earlier].precedes(spans[earlier + 1]) or not POINTS_BACK.search(spans[best].text):
             break
@@ -203,7 +206,7 @@ def _beside(
     """Add to what is cited, for each name that a comparing question set against it, the likeliest sentence about that name."""
     said = frozenset(words(question))
     for word in lost:
-        about = [i for i, s in enumerate(spans) if is_in(word, said) and is_in(word, s.words)]
+        about = [i for i, s in enumerate(spans) if is_in(word, said) and is_like(word, s.words)]
         if about:
             cited = (*cited, spans[max(about, key=lambda i: cosines[i])])
     return tuple(dict.fromkeys(cited))
@@ -224,7 +227,24 @@ def _not_held(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
     spans = frozenset[str]().union(*(s.words for s in cited))
     around = frozenset[str]().union(*(s.passage_words for s in cited))
     said = frozenset(words(question)) | numbers(question)
-    return [w for w in sorted(numbers(text) | names(text)) if not is_in(w, spans) and not (is_in(w, said) and is_in(w, around))]
+    lost = [
+        w for w in sorted(numbers(text) | names(text)) if not is_in(w, spans) and not (is_in(w, said) and is_like(w, around))
+    ]
+    return lost + _misread_numbers(text, cited)
+
+
+def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
+    """Give the numbers of a claim that stand in what is cited, but in another unit or with another thing counted."""
+    misread = []
+    for sentence in cited:
+        units = measured(sentence.text)
+        misread += [f"{n} {'/'.join(sorted(u))}" for n, u in measured(text).items() if n in units and not u & units[n]]
+        said = content_sequence(sentence.text)
+        for number, thing in counted(text):
+            at, where = ([i for i, term in enumerate(said) if term == wanted] for wanted in (number, thing))
+            if at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH:
+                misread.append(f"{number} {thing}")
+    return misread
 
 
 def _denied(text: str, cited: Sequence[Sentence]) -> str:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
 from rich import filesize
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from rag.terminal import one_line, say
+from rag.terminal import NARROWEST, one_line, say
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Task, TaskID
 
 BYTES = "bytes"
+FIGURES = 64  # columns that bar and figures take at most
 LOG_SECONDS = 15.0  # between two lines about the same step
 
 
@@ -102,10 +106,8 @@ class _Bar:
         self.progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            _Amount(),
-            _Rate(),
-            TimeRemainingColumn(),
+            _Track(),
+            _Told(),
             console=Console(file=sys.stderr),
             transient=True,
             redirect_stdout=False,
@@ -117,7 +119,9 @@ class _Bar:
         if step != self.step or self.task is None:
             if self.task is not None:
                 self.progress.remove_task(self.task)
-            self.task = self.progress.add_task(one_line(step), total=None, unit=unit)
+            room = max(NARROWEST, self.progress.console.width - (FIGURES if total else 0))
+            name = one_line(step)
+            self.task = self.progress.add_task(name if len(name) <= room else f"{name[: room - 1]}…", total=None, unit=unit)
             self.step = step
         self.progress.update(self.task, completed=done, total=total or None, unit=unit)
 
@@ -125,21 +129,29 @@ class _Bar:
         self.progress.stop()
 
 
-class _Amount(ProgressColumn):
-    """``12/491 MB`` or ``3/5 files``."""
+class _Track(ProgressColumn):
+    """A bar; nothing where the total is not known."""
+
+    bar = BarColumn(bar_width=12)
+
+    def render(self, task: Task) -> RenderableType:
+        return self.bar.render(task) if task.total else ""
+
+
+class _Told(ProgressColumn):
+    """``3 of 5 files``, the pace and the time left; nothing where the total is not known."""
 
     def render(self, task: Task) -> Text:
-        return Text(amount(int(task.completed), int(task.total), task.fields["unit"]) if task.total else "")
-
-
-class _Rate(ProgressColumn):
-    """What is done in a second."""
-
-    def render(self, task: Task) -> Text:
-        if not task.total or not task.speed:
+        if not task.total:
             return Text("")
         unit = task.fields["unit"]
-        return Text(f"{filesize.decimal(int(task.speed))}/s" if unit == BYTES else f"{task.speed:.1f} {unit}/s")
+        told = [amount(int(task.completed), int(task.total), unit)]
+        # Files and questions are reported in bursts, so their pace is that since the step began.
+        pace = task.speed if unit == BYTES else task.completed / (task.elapsed or 1)
+        if pace:
+            left = timedelta(seconds=math.ceil((task.total - task.completed) / pace))
+            told += [f"{filesize.decimal(int(pace))}/s" if unit == BYTES else f"{pace:.1f}/s", f"{left} left"]
+        return Text(", ".join(told), no_wrap=True)
 
 
 def amount(done: int, total: int, unit: str) -> str:

@@ -70,7 +70,7 @@ def welcome(articles: int, examples: Sequence[str]) -> str:
 
 def no_source() -> str:
     """Render the reading pane before anything is open in it."""
-    return '<div class="no-source"><p>Choose a number in an answer to read its article here.</p></div>'
+    return '<div class="no-source"><p>Choose a source to read its article here.</p></div>'
 
 
 def notice(text: str, *, alert: bool = False) -> str:
@@ -190,8 +190,8 @@ def _article(key: str, document: Document, spans: Mapping[int, Span], current: i
     )
     return (
         f'<article data-key="{key}"{" data-chosen" if chosen else ""} aria-label="Source">'
-        '<button type="button" class="back">Back to the answer</button>'
-        f'<header><h2 dir="auto">{shown(document.title)}</h2>{_about(document.published, document.source)}</header>'
+        '<header><button type="button" class="back">Back to the answer</button>'
+        f'<h2 dir="auto">{shown(document.title)}</h2>{_about(document.published, document.source)}</header>'
         f"{paragraphs}</article>"
     )
 

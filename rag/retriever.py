@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.terms import content_terms, content_words, numbers
+from rag.terms import NEGATIONS, content_terms, content_words, names, numbers, words
 from rag.types import Hit
 from rag.vectors import Vectors
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = 50  # of each search; deeper lists change no fused rank that is read
 RRF_K = 60  # Cormack, Clarke and Büttcher 2009
-SAME_WORDS = 0.8  # of two passages' content words, with equal numbers: one is a copy of the other
+SAME_WORDS = 0.8  # of two passages' content words, with equal numbers and names: one is a copy of the other
 
 
 class HybridRetriever:
@@ -70,12 +70,17 @@ def collapse(hits: Sequence[Hit]) -> list[Hit]:
     kept: list[Hit] = []
     seen: list[tuple[frozenset[str], frozenset[str]]] = []
     for hit in hits:
-        terms, figures = content_terms(hit.passage.text), numbers(hit.passage.text)
-        for i, (other_terms, other_figures) in enumerate(seen):
-            if figures == other_figures and len(terms & other_terms) >= SAME_WORDS * max(1, len(terms | other_terms)):
+        terms, facts = content_terms(hit.passage.text), _facts(hit.passage.text)
+        for i, (other_terms, other_facts) in enumerate(seen):
+            if facts == other_facts and len(terms & other_terms) >= SAME_WORDS * max(1, len(terms | other_terms)):
                 kept[i] = replace(kept[i], copies=(*kept[i].copies, hit.passage))
                 break
         else:
             kept.append(hit)
-            seen.append((terms, figures))
+            seen.append((terms, facts))
     return [replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
+
+
+def _facts(text: str) -> frozenset[str]:
+    """Give what must be equal in a copy: numbers, names, and whether something is denied."""
+    return numbers(text) | names(text) | NEGATIONS.intersection(words(text))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-import snowballstemmer
+import snowballstemmer  # type: ignore[import-untyped]
 
 WORD = re.compile(r"\w+(?:[.,’'-]\w+)*")
 PARTS = re.compile(r"[-’']")
@@ -16,31 +16,33 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 UNIT = re.compile(
     r"\s?(?:(?P<percent>%|per\s?cent\b)|(?P<factor>thousand|million|billion|trillion|mn\b|bn\b|tn\b))", re.IGNORECASE
 )
+DOTTED = re.compile(r"(?:\w\.)+\w\.?")
+MEASURED = re.compile(
+    r"(?P<sign>[$€£¥]|\bRs\.?)\s?(?P<priced>\d+(?:[.,]\d+)*)|(?P<number>\d+(?:[.,]\d+)*)\s?(?:(?:m|b|tr)illion |thousand )?"
+    r"(?P<unit>dollars?|rupees?|euros?|pounds?|yen|yuan|miles?|kilomet(?:er|re)s?|km|met(?:er|re)s?|feet|acres?|hectares?|tonn?es?"
+    r"|tons?|kilograms?|kg|years?|months?|weeks?|days?|hours?|minutes?|seconds?)\b",
+    re.IGNORECASE,
+)
+SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "rs": "rupe", "km": "kilomet"}
+ENDINGS = frozenset(("", "a", "y", "o", "ey", "n", "an", "ian", "i", "ese", "ish", "s", "stan"))  # of places and their people
 SENTENCE_START = re.compile(r"(?:^|[.!?:]\s|\n|[“\"]\s?)\W*$")
 
 STOP_WORDS = frozenset(
-    "a about above after again all also am an and any are as at be because been before being between both but by can could did do "
-    "does doing down during each few for from further had has have having he her here hers him his how i if in into is it its itself "
-    "just me more most my no nor not now of off on once only or other our out over own said same say says she should so some such "
-    "tell than that the their them then there these they this those through to too under until up us very was we were what when "
-    "where which while who whom whose why will with would you your according article articles many much name give please know".split()
+    "a about above after again all also am an and any are as at be because been before being between both but by can could "
+    "did do does doing down during each few for from further had has have having he her here hers him his how i if in into is "
+    "it its itself just me more most my no nor not now of off on once only or other our out over own said same say says she "
+    "should so some such tell than that the their them then there these they this those through to too under until up us very "
+    "was we were what when where which while who whom whose why will with would you your "
+    "according article articles many much name give please know".split()
 )
-NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve "
-        "thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-    )
-    if value > 1  # "one" is mostly a pronoun, and nothing is said to be zero in words
-} | {
-    "twenty": "20",
-    "thirty": "30",
-    "forty": "40",
-    "fifty": "50",
-    "sixty": "60",
-    "seventy": "70",
-    "eighty": "80",
-    "ninety": "90",
+NEGATIONS = frozenset("not no never neither nor cannot without t".split())  # "don't" is cut into "don" and "t"
+_UNITS = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+NUMBER_WORDS = {  # "one" is mostly a pronoun, and nothing is said to be zero in words
+    **{word: str(value) for value, word in enumerate(_UNITS.split(), start=2)},
+    **{word: str(10 * value) for value, word in enumerate(_TENS.split(), start=2)},
 }
 
 SPELT = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
@@ -56,8 +58,8 @@ def stem(word: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Give the words of a text in lower case, hyphens and apostrophes parting them: ``four-day`` is two words."""
-    return [part for match in WORD.finditer(text) for part in PARTS.split(match[0].casefold()) if part]
+    """Give the words of a text in lower case, hyphens and apostrophes parting them: ``four-day`` is two, ``U.S.`` is us."""
+    return [part for match in WORD.finditer(text) for part in _parts(match[0]) if part]
 
 
 def content_words(text: str) -> list[str]:
@@ -65,15 +67,18 @@ def content_words(text: str) -> list[str]:
     return [w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or not w.isascii() or w.isdigit())]
 
 
+def content_sequence(text: str) -> list[str]:
+    """Give the stems of the content words in order, numbers in their plain form."""
+    return [_plain_number(w) or stem(w) for w in content_words(text)]
+
+
 def content_terms(text: str) -> frozenset[str]:
-    """Give the stems of the content words, numbers in their plain form."""
-    return frozenset(_plain_number(w) or stem(w) for w in content_words(text))
+    """Give the stems of the content words, each once."""
+    return frozenset(content_sequence(text))
 
 
 def numbers(text: str) -> frozenset[str]:
-    """Give the numbers of a text in plain form, with what they count in: ``2,500`` is 2500, ``four-day`` 4, ``23%`` 23percent,
-    ``$2.7 trillion`` 2.7trillion.
-    """
+    """Give the numbers in plain form with their factor: 2500 for ``2,500``, 23percent for ``23%``, 2.7billion for ``2.7bn``."""
     digits = SPELT.sub(lambda match: NUMBER_WORDS[match[0].lower()], text)
     return frozenset(_plain(match[0]) + _unit(digits, match.end()) for match in NUMBER.finditer(digits))
 
@@ -91,22 +96,49 @@ def names(text: str) -> frozenset[str]:
         begins = bool(SENTENCE_START.search(text[max(0, match.start() - 8) : match.start()]))
         followed = i + 1 < len(matches) and matches[i + 1][0][0].isupper() and text[match.end() : matches[i + 1].start()] == " "
         if not begins or followed or sum(c.isupper() for c in match[0]) > 1:
-            found.update(p for p in PARTS.split(match[0].casefold()) if p not in STOP_WORDS and len(p) > 1 and not p.isdigit())
+            capitals = match[0].replace(".", "").isupper()  # the US is no pronoun
+            found.update(p for p in _parts(match[0]) if (capitals or p not in STOP_WORDS) and len(p) > 1 and not p[0].isdigit())
     return frozenset(found)
 
 
 def initials(text: str) -> frozenset[str]:
-    """Give what two to five content words in a row abbreviate to: ``ev`` for electric vehicles, ``gwm`` for Great Wall Motors."""
+    """Give what two to five content words in a row abbreviate to: ``gwm`` for Great Wall Motors."""
     firsts = "".join(w[0] for w in content_words(text) if w[0].isalpha())
     return frozenset(firsts[i : i + n] for n in range(2, 6) for i in range(len(firsts) - n + 1))
 
 
 def same_name(one: str, other: str) -> bool:
-    """Say whether two lower-case words name the same thing or people: ``pakistan`` and ``pakistani``, ``china`` and ``chinese``."""
+    """Say whether two lower-case words name the same place or people, as ``china`` and ``chinese`` do."""
     if one == other or stem(one) == stem(other):
         return True
     common = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return common >= max(4, min(len(one), len(other)) - 1)
+    return common >= 4 and one[common:] in ENDINGS and other[common:] in ENDINGS
+
+
+def measured(text: str) -> dict[str, frozenset[str]]:
+    """Give the currencies and units that stand at a number, by the digits alone: ``$30 billion`` is 30 in dollars."""
+    found: dict[str, frozenset[str]] = {}
+    for match in MEASURED.finditer(text):
+        unit = (match["sign"] or match["unit"]).lower().strip(". ")
+        digits = _plain(match["priced"] or match["number"])
+        found[digits] = found.get(digits, frozenset()) | {SIGNS.get(unit, stem(unit))}
+    return found
+
+
+def counted(text: str) -> list[tuple[str, str]]:
+    """Give each number with the stem of the first content word within the three words after it: what it counts."""
+    said = words(text)
+    pairs = []
+    for i, w in enumerate(said):
+        following = [stem(x) for x in said[i + 1 : i + 4] if x not in STOP_WORDS and not x[0].isdigit()]
+        if w[0].isdigit() and following:
+            pairs.append((_plain(w), following[0]))
+    return pairs
+
+
+def _parts(word: str) -> list[str]:
+    plain = word.replace(".", "") if DOTTED.fullmatch(word) else word
+    return PARTS.split(plain.casefold())
 
 
 def _unit(text: str, position: int) -> str:

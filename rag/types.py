@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator as Stream
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -174,12 +175,5 @@ class Retriever(Protocol):
 class Generator(Protocol):
     """A prompt to text (the field also says reader)."""
 
-    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[str]:
         """Yield the reply piece by piece; closing the iterator stops the computation."""
-
-
-class Verifier(Protocol):
-    """A claim to a verdict. The seam for a trained checker."""
-
-    def verify(self, claims: Sequence[str], evidence: Sequence[str]) -> list[float]:
-        """Give for each pair of claim and evidence the support, 0..1."""

@@ -7,7 +7,10 @@ function conversation(element, trigger, watch) {
   element.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     if (!button) return;
-    if ("stop" in button.dataset) trigger("stop");
+    if ("stop" in button.dataset) {
+      button.disabled = true;
+      trigger("stop");
+    }
     if ("ask" in button.dataset) trigger("example_select", { question: button.textContent });
     const key = button.dataset.open;
     if (!key) return;

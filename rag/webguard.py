@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 # Addresses that serve or take files, or fetch for the browser: the page has no use for any of them.
-CLOSED = re.compile(r"/(?:gradio_api/)?(?:file[=/]|proxy=|upload|stream/|component_server|custom_component/|process_recording|deep_link)")
+CLOSED = re.compile(
+    r"/(?:gradio_api/)?(?:file[=/]|proxy=|upload|stream/|component_server|custom_component/|process_recording|deep_link)"
+)
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "  # Gradio needs both

@@ -46,12 +46,16 @@ def test_closed_addresses_are_refused(path):
     assert client().post(path).status_code == 403
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:7861", "http://localhost:7860", "file://", ""])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:7861", "http://localhost:7860", "file://", ""]
+)
 def test_foreign_pages_are_refused(origin):
     assert client().post("/gradio_api/queue/join", headers={"Origin": origin}).status_code == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7860", "evil.example:7860", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7860", "evil.example:7860", ""]
+)
 def test_foreign_names_are_refused(host):
     assert client().get("/", headers={"Host": host}).status_code == 400
 

@@ -1,0 +1,32 @@
+"""Makes the pictures of the README from the real page on the seeds: ``python tests/screenshots.py``."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from test_ui import Reader, browsing, served_on_the_seeds
+
+DOCS = Path(__file__).parents[1] / "docs"
+PICTURES = {
+    "page.png": "How many exhibits did the Taizhou expo have?",
+    "refusal.png": "What is the price of the Changan Alsvin?",
+}
+
+
+def main() -> None:
+    DOCS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as index, served_on_the_seeds(index) as address, browsing() as browser:
+        for name, question in PICTURES.items():
+            reader = Reader(browser, address)
+            reader.tab.set_default_timeout(120_000)
+            reader.tab.get_by_text("Ready.").wait_for()
+            reader.answer(question)
+            reader.tab.wait_for_timeout(500)  # until it has scrolled to the quote
+            reader.tab.screenshot(path=DOCS / name)
+            assert reader.was_safe()
+            reader.tab.close()
+
+
+if __name__ == "__main__":
+    main()
