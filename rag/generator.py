@@ -33,9 +33,10 @@ class CausalGenerator:
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._tokenizer.chat_control_tokens = [added.content for added in self._tokenizer.added_tokens_decoder.values()]
-            self._model = AutoModelForCausalLM.from_pretrained(
+            model: Any = AutoModelForCausalLM.from_pretrained(  # transformers' own types do not describe what it returns
                 folder, local_files_only=True, use_safetensors=True, dtype=working_dtype()
-            ).eval()
+            )
+            self._model = model.eval()
         except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
             reason = " ".join(str(error).split())
             raise ModelDamaged(f"the generator in {folder} does not load ({reason}); run `rag models --fetch`") from error

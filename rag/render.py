@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rag.types import Answer, Claim, Document, Hit
 
 CLOSEST = 3  # articles shown below a refusal
-CLOSEST_LEAD = " The closest are "  # begins the list in a refusal's text, which is shown as buttons here
+CLOSEST_LEAD = " The closest article"  # begins the list that ends a refusal's text, which is shown as buttons here
 
 # C0 and C1 controls but tab and line feed, embeddings, overrides and isolates of direction, tags, half characters.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")

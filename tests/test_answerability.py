@@ -7,41 +7,36 @@ from fakes import FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answerability import WEIGHTS, missing_words, probability, signals
-from rag.evidence import NO_EVIDENCE, gather
+from rag.answerability import WEIGHTS, missing_words, probability, signals, type_fits
+from rag.evidence import NO_EVIDENCE, Evidence, gather
 from rag.grounding import Grounded, ground
+from rag.types import Hit
 
 EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. Minister Ahsan Iqbal met Umar Saif in Islamabad."
 
 
-def measure(question: str, draft: str, *articles: str) -> dict[str, float]:
+def checked(question: str, draft: str, *articles: str) -> tuple[str, list[Hit], Evidence, Grounded]:
+    """Give what ``signals`` and ``probability`` are computed from."""
     hits = ListRetriever(*(document(f"{i}.txt", text) for i, text in enumerate(articles or (EXPO,)))).hits
     evidence = gather(question, hits, FakeEncoder())
-    return signals(question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder()))
+    return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder())
 
 
 def test_every_signal_has_a_weight_and_every_weight_a_signal():
-    assert set(measure("How many exhibits?", "It has 2,500 exhibits.")) == set(WEIGHTS)
+    assert set(signals(*checked("How many exhibits?", "It has 2,500 exhibits."))) == set(WEIGHTS)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60), st.one_of(st.text(max_size=60), st.just("It has 2,500 exhibits.")), st.text(max_size=80))
-def test_signals_lie_between_nought_and_one_over_any_text(question, draft, article):
-    for value in measure(question, draft, article, EXPO).values():
+def test_signals_and_probability_lie_between_nought_and_one_over_any_text(question, draft, article):
+    given_all = checked(question, draft, article, EXPO)
+    for value in [*signals(*given_all).values(), probability(*given_all)]:
         assert -1e-5 <= value <= 1 + 1e-5
 
 
-def test_without_evidence_no_signal_speaks_for_an_answer():
-    measured = signals("How many exhibits?", [], NO_EVIDENCE, Grounded((), ()))
-    assert probability(measured) < probability(measure("How many exhibits?", "It has 2,500 exhibits."))
-
-
-@pytest.mark.parametrize("name", WEIGHTS)
-def test_the_probability_is_one_and_no_weight_is_without_effect(name):
-    low, high = (probability(dict.fromkeys(WEIGHTS, 0.5) | {name: value}) for value in (0.0, 1.0))
-    assert 0.0 < low < 1.0
-    assert 0.0 < high < 1.0
-    assert low != high
+def test_without_a_citation_the_probability_is_nought():
+    assert probability("How many exhibits?", [], NO_EVIDENCE, Grounded((), ())) == 0.0
+    assert probability(*checked("How many exhibits?", "It has 7,000 exhibits.")) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -53,13 +48,32 @@ def test_the_probability_is_one_and_no_weight_is_without_effect(name):
     ],
 )
 def test_an_answer_of_the_kind_asked_for_is_likelier_than_another_true_sentence(question, right, wrong):
-    assert probability(measure(question, right)) > probability(measure(question, wrong))
+    assert probability(*checked(question, right)) > probability(*checked(question, wrong))
 
 
-def test_a_question_about_a_name_that_is_nowhere_is_less_likely_answered():
-    draft = "It has 2,500 exhibits."
-    assert measure("How many exhibits does the Lahore expo have?", draft)["names_held"] < 1
-    assert measure("How many exhibits does the Taizhou expo have?", draft)["names_held"] == 1
+@pytest.mark.parametrize(
+    ("question", "answer", "fits"),
+    [
+        ("How many exhibits were there?", "It has 2,500 exhibits.", True),
+        ("How many exhibits were there?", "It has many exhibits.", False),
+        ("In 2024, how many exhibits were there?", "The expo of 2024 has exhibits.", False),
+        ("When did it open?", "It opened on Tuesday.", True),
+        ("When did it open?", "It opened in Taizhou.", False),
+        ("Who met Umar Saif?", "Ahsan Iqbal met Umar Saif.", True),
+        ("Who met Umar Saif?", "The minister met Umar Saif.", False),
+        ("Who is Ahsan Iqbal?", "He is the planning minister.", True),
+        ("In which city will BYD build in Pakistan?", "BYD will build in Pakistan.", False),
+        ("Why did it open?", "It opened to bring makers together.", True),
+    ],
+)
+def test_an_answer_fits_when_it_adds_the_kind_of_thing_asked_for(question, answer, fits):
+    assert type_fits(question, answer) is fits
+
+
+def test_a_number_of_the_question_that_stands_nowhere_makes_an_answer_less_likely():
+    draft = "The Taizhou expo has 2,500 exhibits."
+    elsewhere = probability(*checked("How many exhibits did the Taizhou expo of 2019 have?", draft))
+    assert elsewhere < probability(*checked("How many exhibits did the Taizhou expo of 2024 have?", draft))
 
 
 def test_missing_words_are_spelt_as_the_question_spells_them_in_its_order():

@@ -398,7 +398,6 @@ def test_an_old_topic_is_not_dragged_into_a_question_that_stands_alone(question)
     assert standalone(question, asked("Who opened the Zanzibar fair?", "And in Lahore?")) == question
 
 
-@pytest.mark.xfail(reason="“there”, “that” and “its” count as pointing back even where the question itself says to what")
 @pytest.mark.parametrize(
     "question",
     [

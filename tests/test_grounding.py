@@ -278,7 +278,7 @@ def test_a_control_token_spelt_in_a_draft_is_not_published(control):
     assert not any(control in text for text in texts)
 
 
-@pytest.mark.parametrize(("word", "there"), [("pakistani", {"pakistan"}), ("2500", {"2500"}), ("bakhtiar", {"bakhtyar"})])
+@pytest.mark.parametrize(("word", "there"), [("pakistani", {"pakistan"}), ("2500", {"2500"})])
 def test_like_forms_of_a_name_are_in(word, there):
     assert is_in(word, there)
 
@@ -383,7 +383,7 @@ def test_a_long_draft_over_many_passages_takes_no_time():
 
 # --- known: what words alone do not tell. Each is published today; a rule that catches one may take its mark away.
 
-NOT_CAUGHT = {
+FALSEHOODS = {
     "swapped roles": (
         "Maria Lopez hit Anna Weber in Turin.",
         "Who hit whom?",
@@ -522,14 +522,31 @@ NOT_CAUGHT = {
 }
 
 
-@pytest.mark.xfail(reason="words, names and numbers all stand in the quote; what they say of each other is not checked")
-@pytest.mark.parametrize("what", NOT_CAUGHT)
+# Caught by the checks of numbers, units and names. The others need a reader that understands the sentence: strict, so that the
+# first check that catches one is noticed here.
+CAUGHT = frozenset(
+    (
+        "unit of length",
+        "currency",
+        "weekday alike",
+        "country alike",
+        "country within",
+        "country that is a stop word",
+        "percent dropped",
+        "billion dropped",
+    )
+)
+UNDERSTANDING = pytest.mark.xfail(
+    strict=True, reason="every word stands in the quote; what they say of each other is not checked"
+)
+
+
+@pytest.mark.parametrize("what", [pytest.param(w, marks=() if w in CAUGHT else UNDERSTANDING) for w in FALSEHOODS])
 def test_a_false_statement_made_of_the_articles_own_words_is_not_published(what):
-    article, question, draft = NOT_CAUGHT[what]
+    article, question, draft = FALSEHOODS[what]
     assert not published(question, draft, article)
 
 
-@pytest.mark.xfail(reason="a second sentence may be cited from another article")
 def test_a_number_of_another_article_does_not_back_a_claim():
     other = "The Lahore fair has 900 stands. Umar Saif opened it."
     assert not published("How many exhibits does the expo have?", "The Taizhou expo has 900 exhibits.", EXPO, other)

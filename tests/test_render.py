@@ -8,11 +8,12 @@ from html import unescape
 from html.parser import HTMLParser
 
 import pytest
-from fakes import document
+from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, document
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import render
+from rag.assistant import Assistant
 from rag.render import Turn
 from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
 
@@ -82,8 +83,11 @@ def answer(*, doc=EXPO, claims=None, **changes):
 
 
 def refusal(**changes):
-    changes = {"text": "The articles do not answer this. The closest are “The opening” (news/a.txt).", **changes}
-    return answer(status=Status.REFUSED, citations=(), **changes)
+    """Refuse in the very words of the assistant, which are shown in part."""
+    retriever = ListRetriever(EXPO, cosine=0.0)
+    said = Assistant(retriever, FakeEncoder(), ScriptedGenerator(), passages_read=1).ask("Who won?").text
+    assert "news/a.txt" in said
+    return answer(**{"status": Status.REFUSED, "citations": (), "text": said, **changes})
 
 
 def hostile(payload):
@@ -159,7 +163,8 @@ def test_a_follow_up_shows_how_it_was_understood():
 def test_a_refusal_says_so_once_and_offers_the_closest_articles():
     html = render.conversation([Turn("Who won?", refusal())])
     assert "The articles do not answer this." in html
-    assert "The closest are" not in html
+    assert "losest article" not in html.replace("Closest articles</p>", "")
+    assert html.count("news/a.txt") == 1
     assert html.count('data-open="0.h1"') == 1
     assert "The opening" in html
 

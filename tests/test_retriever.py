@@ -272,7 +272,6 @@ def test_no_passage_is_lost_by_collapsing(texts):
     assert sorted(found) == [h.passage.document.source for h in hits]
 
 
-@pytest.mark.xfail(reason="a denial or another name differs in one word, which is below what makes a copy")
 @pytest.mark.parametrize(
     "other",
     [

@@ -54,7 +54,7 @@ def answered(question, *, document=EXPO, quotes=("It had 2,500 exhibits.", "Entr
 
 
 def refused(question):
-    text = "The articles do not answer this. The closest are “The expo” (news/expo.txt)."
+    text = "The articles do not answer this. The closest articles are “The expo” (news/expo.txt)."
     return replace(answered(question, quotes=(), status=Status.REFUSED), text=text)
 
 
