@@ -15,9 +15,9 @@ from rag import answerability, prompt
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.errors import UsageError
-from rag.evidence import NO_EVIDENCE, excerpts, gather
+from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.generator import CausalGenerator
-from rag.grounding import MARKER, Grounded, claims_of, ground
+from rag.grounding import MARKER, Grounded, claims_of, ground, quoting
 from rag.models import ensure, silent
 from rag.retriever import HybridRetriever
 from rag.store import Store
@@ -138,6 +138,9 @@ class Assistant:
             inquiry.weigh(grounded)
         if not grounded.citations or inquiry.answerability < answerability.THRESHOLD:
             return inquiry.refusal(grounded)
+        if not growing:
+            # The small model may answer beside the point; then the nearest sentence says it in the article's own words.
+            grounded = quoting(grounded, nearest(inquiry.standalone, inquiry.evidence))
         return inquiry.answer(grounded)
 
 

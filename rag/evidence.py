@@ -111,13 +111,22 @@ def _all_words(text: str) -> frozenset[str]:
 
 def excerpts(question: str, evidence: Evidence) -> list[Excerpt]:
     """Choose what the generator reads: the likeliest sentences with their neighbours, best first, adjoining ones joined."""
-    asked = content_terms(question)
-    held = np.array([len(asked & s.terms) / max(1, len(asked)) for s in evidence.sentences], dtype=np.float32)
-    order = np.argsort(-(evidence.likeness + WORDS_WEIGHT * held), kind="stable")[:SENTENCES_READ].tolist()
+    order = _likeliest(question, evidence)[:SENTENCES_READ]
     rank = {chosen: place for place, chosen in enumerate(order)}
     runs = _runs(evidence.sentences, order)
     runs.sort(key=lambda run: min(rank.get(i, len(rank)) for i in run))
     return [_excerpt(evidence.sentences, run) for run in runs]
+
+
+def nearest(question: str, evidence: Evidence) -> Sentence:
+    """Give the sentence likeliest to hold the answer; there must be one."""
+    return evidence.sentences[_likeliest(question, evidence)[0]]
+
+
+def _likeliest(question: str, evidence: Evidence) -> list[int]:
+    asked = content_terms(question)
+    held = np.array([len(asked & s.terms) / max(1, len(asked)) for s in evidence.sentences], dtype=np.float32)
+    return [int(i) for i in np.argsort(-(evidence.likeness + WORDS_WEIGHT * held), kind="stable")]
 
 
 def _runs(spans: Sequence[Sentence], order: Iterable[int]) -> list[list[int]]:

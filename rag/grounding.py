@@ -113,6 +113,15 @@ def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, g
     return Grounded(tuple(claims), tuple(_citation(n, s, support[s]) for s, n in numbering.items()))
 
 
+def quoting(grounded: Grounded, sentence: Sentence) -> Grounded:
+    """Add a sentence of the articles, word for word, unless it is cited already."""
+    citation = _citation(len(grounded.citations) + 1, sentence, 1.0)
+    if any((c.source, c.start) == (citation.source, citation.start) for c in grounded.citations):
+        return grounded
+    claim = Claim(sentence.text, Verdict.SUPPORTED, 1.0, (citation.marker,))
+    return Grounded((*grounded.claims, claim), (*grounded.citations, citation))
+
+
 def claims_of(draft: str, *, growing: bool = False) -> list[str]:
     """Cut a draft into sentences, without the markers that the model wrote: ours are numbered by code.
 

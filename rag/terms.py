@@ -23,6 +23,7 @@ MEASURED = re.compile(
     r"|tons?|kilograms?|kg|years?|months?|weeks?|days?|hours?|minutes?|seconds?)\b",
     re.IGNORECASE,
 )
+COUNTED = re.compile(r"(?P<number>(?<![\w.,])\d+(?:[.,]\d+)*)(?P<things>(?: [a-z]+){1,3})")
 SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "rs": "rupe", "km": "kilomet"}
 ENDINGS = frozenset(("", "a", "y", "o", "ey", "n", "an", "ian", "i", "ese", "ish", "s", "stan"))  # of places and their people
 SENTENCE_START = re.compile(r"(?:^|[.!?:]\s|\n|[“\"]\s?)\W*$")
@@ -126,13 +127,12 @@ def measured(text: str) -> dict[str, frozenset[str]]:
 
 
 def counted(text: str) -> list[tuple[str, str]]:
-    """Give each number with the stem of the first content word within the three words after it: what it counts."""
-    said = words(text)
+    """Give each number with the stem of what it counts: the first content word of the lower-case words right after it."""
     pairs = []
-    for i, w in enumerate(said):
-        following = [stem(x) for x in said[i + 1 : i + 4] if x not in STOP_WORDS and not x[0].isdigit()]
-        if w[0].isdigit() and following:
-            pairs.append((_plain(w), following[0]))
+    for match in COUNTED.finditer(text):
+        things = content_words(match["things"])
+        if things:
+            pairs.append((_plain(match["number"]), stem(things[0])))
     return pairs
 
 

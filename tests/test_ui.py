@@ -27,8 +27,8 @@ from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
 pytestmark = [
     # Gradio makes an event loop for each of its locks and closes none (gradio.utils.safe_get_lock); see _collect_loops.
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    # Its statistics of the queue set an option that pandas has deprecated (gradio.queueing.EventAnalytics).
-    pytest.mark.filterwarnings("ignore:'future.no_silent_downcasting' is deprecated:DeprecationWarning"),
+    # Its statistics of the queue use what pandas has deprecated (gradio.queueing.EventAnalytics).
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.queueing"),
 ]
 
 ROOT = Path(ui.__file__).parent
