@@ -12,7 +12,18 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from rag.sentences import sentences
-from rag.terms import NEGATIONS, content_sequence, content_terms, counted, measured, names, numbers, same_name, words
+from rag.terms import (
+    NEGATIONS,
+    content_sequence,
+    content_terms,
+    counted,
+    full_names,
+    measured,
+    names,
+    numbers,
+    same_name,
+    words,
+)
 from rag.types import Citation, Claim, Verdict
 
 if TYPE_CHECKING:
@@ -41,9 +52,10 @@ MARKER = re.compile(
     re.IGNORECASE,
 )
 ITEM = re.compile(r"(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # what a line of a list begins with
+# Also "According to the agency, ...": a small model attributes to whoever stands near; who said it is in the quote.
 LEAD_IN = re.compile(
-    r"^(?:(?:answer|response)\s*:\s*|(?:according to|based on|as stated in) (?:(?:the|these) )?(?:numbered )?"
-    r"(?:passages?|articles?|text)(?: \d+| \[\d+\])?,?\s*)",
+    r"^(?:(?:answer|response)\s*:\s*|(?:according to|based on|as stated in) [^,.]{1,60},\s*"
+    r"|(?:according to|based on|as stated in) (?:(?:the|these) )?(?:numbered )?(?:passages?|articles?|text)(?: \d+)?,?\s*)",
     re.IGNORECASE,
 )
 ABSENCE = re.compile(
@@ -236,6 +248,9 @@ def _not_held(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
     spans = frozenset[str]().union(*(s.words for s in cited))
     around = frozenset[str]().union(*(s.passage_words for s in cited))
     said = frozenset(words(question)) | numbers(question)
+    for name in full_names(text):  # "the Taizhou expo" may be told by its full name, when the article does so
+        if not said.isdisjoint(words(name)) and any(name.casefold() in s.document.text.casefold() for s in cited):
+            said |= frozenset(words(name))
     lost = [
         w for w in sorted(numbers(text) | names(text)) if not is_in(w, spans) and not (is_in(w, said) and is_like(w, around))
     ]

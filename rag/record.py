@@ -1,4 +1,4 @@
-r"""The JSON that other programs read and write: questions in, answers out, one object a line (DESIGN.md section 7).
+r"""The JSON that other programs read and write: questions in, answers out, one object a line.
 
 Whole lines hold: characters at which some readers split lines, control characters and half surrogates leave as ``\uXXXX``.
 """

@@ -24,6 +24,8 @@ MEASURED = re.compile(
     re.IGNORECASE,
 )
 COUNTED = re.compile(r"(?P<number>(?<![\w.,])\d+(?:[.,]\d+)*)(?P<things>(?: [a-z]+){1,3})")
+YEAR = re.compile(r"1\d{3}|20\d{2}")
+CAPITALISED_RUN = re.compile(r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)+")
 SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "rs": "rupe", "km": "kilomet"}
 ENDINGS = frozenset(("", "a", "y", "o", "ey", "n", "an", "ian", "i", "ese", "ish", "s", "stan"))  # of places and their people
 SENTENCE_START = re.compile(r"(?:^|[.!?:]\s|\n|[“\"]\s?)\W*$")
@@ -102,6 +104,11 @@ def names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def full_names(text: str) -> list[str]:
+    """Give the runs of two and more capitalised words: ``Taizhou International Expo``."""
+    return CAPITALISED_RUN.findall(text)
+
+
 def initials(text: str) -> frozenset[str]:
     """Give what two to five content words in a row abbreviate to: ``gwm`` for Great Wall Motors."""
     firsts = "".join(w[0] for w in content_words(text) if w[0].isalpha())
@@ -131,7 +138,7 @@ def counted(text: str) -> list[tuple[str, str]]:
     pairs = []
     for match in COUNTED.finditer(text):
         things = content_words(match["things"])
-        if things:
+        if things and not YEAR.fullmatch(match["number"]):
             pairs.append((_plain(match["number"]), stem(things[0])))
     return pairs
 

@@ -1,4 +1,4 @@
-"""The contract of ``--json`` (DESIGN.md section 7), checked by both the quick and the slow tests."""
+"""The contract of ``--json``, checked by both the quick and the slow tests."""
 
 from __future__ import annotations
 

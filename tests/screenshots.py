@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from test_ui import Reader, browsing, served_on_the_seeds
+from test_ui import ROOT, Reader, browsing, served_for_real
 
-DOCS = Path(__file__).parents[1] / "docs"
+from rag import cli
+
+DOCS = ROOT / "docs"
 PICTURES = {
     "page.png": "How many exhibits did the Taizhou expo have?",
     "refusal.png": "What is the price of the Changan Alsvin?",
@@ -16,7 +18,13 @@ PICTURES = {
 
 def main() -> None:
     DOCS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as index, served_on_the_seeds(index) as address, browsing() as browser:
+    with tempfile.TemporaryDirectory() as folder:
+        cli.run(["index", str(ROOT / "seeds"), "--index", folder])
+        take_pictures(Path(folder))
+
+
+def take_pictures(index: Path) -> None:
+    with served_for_real(index) as address, browsing() as browser:
         for name, question in PICTURES.items():
             reader = Reader(browser, address)
             reader.tab.set_default_timeout(120_000)

@@ -550,3 +550,15 @@ def test_a_false_statement_made_of_the_articles_own_words_is_not_published(what)
 def test_a_number_of_another_article_does_not_back_a_claim():
     other = "The Lahore fair has 900 stands. Umar Saif opened it."
     assert not published("How many exhibits does the expo have?", "The Taizhou expo has 900 exhibits.", EXPO, other)
+
+
+def test_a_thing_of_the_question_may_be_told_by_the_full_name_that_its_passage_gives():
+    article = "The Taizhou International Automobile Expo opened in May. With six rooms, the expo has 2,500 exhibits."
+    draft = "The Taizhou International Automobile Expo has 2,500 exhibits."
+    assert published("How many exhibits did the Taizhou expo have?", draft, article)
+    assert not published("How many exhibits were there?", draft.replace("Taizhou", "Lahore"), article)
+
+
+def test_a_year_counts_nothing():
+    article = "Electric cars are to be 90 percent of sales by 2040. Passenger cars come first in Pakistan."
+    assert published("What share by 2040?", "By 2040 passenger cars are to be 90 percent of sales.", article)

@@ -108,10 +108,8 @@ def served(open_assistant, *, auth=None, **build):
 
 
 @contextmanager
-def served_on_the_seeds(index):
-    """Index the seeds and start ``python ui.py`` on them, with the real models; gives its address."""
-    command = [sys.executable, "-c", "from rag.cli import main; main()", "index", "seeds", "--index", index]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+def served_for_real(index):
+    """Start ``python ui.py`` with the real models on an index; gives its address."""
     port = free_port()
     command = [sys.executable, "ui.py", "--index", index, "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
@@ -472,8 +470,8 @@ def test_models_that_cannot_be_had_are_told_on_the_page(chromium):
 
 
 @pytest.mark.slow
-def test_the_real_page_on_the_seeds(chromium, tmp_path):
-    with served_on_the_seeds(tmp_path) as address:
+def test_the_real_page_on_the_seeds(chromium, seeds_index):
+    with served_for_real(seeds_index) as address:
         reader = Reader(chromium, address)
         reader.tab.set_default_timeout(120_000)
         assert "2,500" in reader.answer("How many exhibits did the Taizhou expo have?")

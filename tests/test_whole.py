@@ -54,14 +54,9 @@ def run(*arguments, code=COMMAND, stdin=None, **environment):
     return done
 
 
-@pytest.fixture(scope="module")
-def index(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "index"
-    run("models", "--fetch")
-    done = run("index", "seeds", "--index", folder)
-    assert done.returncode == 0, done.stderr
-    assert "5 added" in done.stdout
-    return folder
+@pytest.fixture
+def index(seeds_index):
+    return seeds_index
 
 
 def check_quotes(record):
