@@ -11,10 +11,10 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check install -qq -c constra
 override Q := $(value Q)
 export Q
 
-.PHONY: help ask chat ui index eval install dev lint check test clean
+.PHONY: help ask chat ui index eval install dev lint check test screenshots clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 ask: asked .venv/.installed ## answer a question: make ask Q="How many exhibits did the Taizhou expo have?"
 	@$(call indexed)
@@ -49,6 +49,9 @@ check: lint ## lint, and the tests that need no model (seconds)
 
 test: lint ## lint, and the whole test suite, with real models and a real browser
 	.venv/bin/pytest
+
+screenshots: .venv/.installed-dev ## remake the pictures of the README
+	.venv/bin/python tests/screenshots.py
 
 clean: ## remove .venv and what tools leave behind; the index and the models stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
