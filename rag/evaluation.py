@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +22,6 @@ from rag.types import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from rag.types import Answer, Citation, Message
 
@@ -250,6 +250,10 @@ def peak_memory_mb() -> float | None:
     """Give the largest resident size that the process has had; None where the system does not tell."""
     if sys.platform == "win32":
         return None
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux; there ru_maxrss begins with the size of the process that started this one
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return round(int(line.split()[1]) * 1024 / 1e6, 1)
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

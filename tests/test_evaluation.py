@@ -6,6 +6,8 @@ import importlib.util
 import os
 import random
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,3 +262,10 @@ def check_against(scorer, chance):
     unmeasured = {name for name, value in ours.items() if value is None}
     assert not unmeasured & theirs.keys()
     assert not re.search("answer_acc|token_f1", " ".join(unmeasured))
+
+
+def test_the_peak_memory_is_that_of_the_process_and_not_of_the_one_that_started_it():
+    ballast = bytearray(b"x") * 300_000_000
+    code = "from rag.evaluation import peak_memory_mb; print(peak_memory_mb())"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert float(printed) < len(ballast) / 1e6
