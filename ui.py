@@ -82,16 +82,17 @@ class Chat:
         *before, turn = turns
         stopped = self._running[request.session_hash] = Event()
         try:
-            with closing(self._steps(turn, before)) as steps:
+            with closing(self._steps(turn, before, stopped)) as steps:
                 for turn in steps:
                     if stopped.is_set():
-                        turn = replace(turn, problem=STOPPED)
                         break
                     yield (*before, turn), render.conversation((*before, turn)), gr.skip()
         except Exception as error:
             turn = replace(turn, problem=problem(error))
         finally:
             del self._running[request.session_hash]
+        if stopped.is_set():
+            turn = replace(turn, problem=STOPPED)
         turns = (*before, replace(turn, waiting=""))
         yield turns, render.conversation(turns), render.first_source(turns)
 
@@ -111,12 +112,13 @@ class Chat:
         except LookupError:
             return gr.skip()
 
-    def _steps(self, turn: Turn, before: Sequence[Turn]) -> Generator[Turn]:
+    def _steps(self, turn: Turn, before: Sequence[Turn], stopped: Event) -> Generator[Turn]:
         while not self._opening.wait():
             yield replace(turn, waiting=self._opening.state)
         turn = replace(turn, waiting=READING)
         yield turn
-        with closing(self._opening.assistant().stream(turn.question, history=_messages(before))) as answers:
+        assistant = self._opening.assistant()
+        with closing(assistant.stream(turn.question, history=_messages(before), stopped=stopped.is_set)) as answers:
             for answer in answers:
                 yield replace(turn, answer=answer)
 

@@ -25,8 +25,8 @@ from rag.terms import content_terms, names
 from rag.types import Answer, Status, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from collections.abc import Generator as Stream
-    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -97,8 +97,13 @@ class Assistant:
         *_, answer = self.stream(question, history=history)
         return answer
 
-    def stream(self, question: str, *, history: Sequence[Message] = ()) -> Stream[Answer]:
+    def stream(
+        self, question: str, *, history: Sequence[Message] = (), stopped: Callable[[], bool] = lambda: False
+    ) -> Stream[Answer]:
         """Yield growing answers, each already checked; the last is the whole one. Closing the iterator stops the computation.
+
+        ``stopped`` is asked after each piece that is written, and ends the answer where it is: for a reader in another thread,
+        who cannot close what runs.
 
         :raises UsageError: the question is empty, too long or no text.
         """
@@ -118,6 +123,8 @@ class Assistant:
             while True:
                 with inquiry.timed("read"):
                     piece = next(reply, None)
+                if stopped():
+                    return
                 if piece is None:
                     break
                 inquiry.draft += piece

@@ -290,6 +290,13 @@ def test_closing_the_stream_closes_the_generator(willing):
     assert asking._generator.written < len(asking._generator.pieces)
 
 
+def test_a_stream_that_is_told_to_stop_ends_before_its_first_sentence_does(willing):
+    asking = assistant(*words_of("The Taizhou expo has 2,500 exhibits and " * 9))
+    assert not list(asking.stream(QUESTION, stopped=lambda: asking._generator.written >= 3))
+    assert asking._generator.closed_early
+    assert asking._generator.written == 3
+
+
 def test_a_stream_never_begun_asks_nobody():
     asking = assistant(DRAFT)
     asking.stream(QUESTION).close()

@@ -64,7 +64,7 @@ class Scripted:
     def __init__(self):
         self.asked, self.stopped = [], threading.Event()
 
-    def stream(self, question, *, history=()):
+    def stream(self, question, *, history=(), stopped=lambda: False):
         self.asked.append((question, list(history)))
         if "lottery" in question:
             yield refused(question)
@@ -73,6 +73,10 @@ class Scripted:
         elif "hostile" in question:
             hostile = document(PAYLOAD, f"First. {PAYLOAD} Last.", title=PAYLOAD)
             yield answered(question, document=hostile, quotes=(PAYLOAD,))
+        elif "mute" in question:  # no sentence of it is ever whole
+            while not stopped():
+                time.sleep(0.02)
+            self.stopped.set()
         elif "for ever" in question:
             try:
                 while True:
@@ -405,6 +409,19 @@ def test_stop_stops_the_computation(chromium):
         assert assistant.stopped.wait(2)
         reader.tab.locator(".problem", has_text="Stopped.").wait_for()
         assert "2,500" in reader.answer("How many exhibits?")
+        reader.tab.close()
+
+
+@pytest.mark.slow
+def test_stop_does_not_wait_for_a_sentence_to_be_whole(chromium):
+    assistant = Scripted()
+    with served(lambda progress: assistant) as address:
+        reader = Reader(chromium, address)
+        reader.ask("Will it stay mute?")
+        reader.tab.locator("#conversation", has_text="Reading the articles").wait_for()
+        reader.tab.get_by_role("button", name="Stop").click()
+        assert assistant.stopped.wait(2)
+        reader.tab.locator(".problem", has_text="Stopped.").wait_for()
         reader.tab.close()
 
 
