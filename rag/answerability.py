@@ -8,31 +8,43 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rag.grounding import is_in, is_like
 from rag.terms import WORD, content_terms, names, numbers, words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rag.evidence import Evidence
     from rag.grounding import Grounded
     from rag.types import Hit
 
-# Logistic regression, weights kept from going below 0, every set of questions counting alike: 46 questions about the five seeds
-# and 148 public ones (Natural Questions with and without their source, SQuAD 2, HotpotQA, CLAP NQ). Of the 141 with a citable
-# draft, 103 are answerable. Tenfold AUC 0.70: good where the source is missing, near chance on SQuAD's look-alike questions.
-INTERCEPT = -1.36
-WEIGHTS = {
-    "passage_cosine": 1.74,
-    "sentence_cosine": 1.32,
-    "sentence_coverage": 0.90,
-    "numbers_held": 0.32,
-    "passage_coverage": 0.18,
-}
-THRESHOLD = 0.5  # refuse what is likelier unanswered than answered; 0.6 refuses more rightly and, on news, more needlessly
-MISFIT = 0.5  # at most, times the probability, when the answer is not of the kind asked for
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A logistic regression of the signals, and the ``models`` whose answers it was fitted on (``benchmarks/fit_refusal.py``).
+
+    Below ``threshold`` a question is refused.
+    """
+
+    threshold: float
+    intercept: float
+    weights: Mapping[str, float]
+    models: tuple[str, ...]
+
+
+def read_fit() -> Fit:
+    """Read ``refusal.toml``."""
+    table = tomllib.loads(files("rag").joinpath("refusal.toml").read_text(encoding="utf-8"))
+    return Fit(table["threshold"], table["intercept"], table["weights"], tuple(table["fitted_on"]["models"]))
+
+
+FIT = read_fit()
+THRESHOLD = FIT.threshold
 
 ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide)\b|\bin (?:what|which) year\b"
@@ -54,7 +66,13 @@ DATE_WORDS = content_terms(
 
 
 def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded) -> dict[str, float]:
-    """Measure how near what is cited comes to the question; each in 0..1, larger is better."""
+    """Measure how near what would be published comes to the question; each in 0..1, larger is better.
+
+    ``passage_cosine`` and ``sentence_cosine`` compare the question with the best passage and the best cited sentence;
+    ``sentence_coverage``, ``names_held`` and ``numbers_held`` are the shares of the question's content words in one cited
+    sentence, and of its names and numbers in the passages of the cited ones; ``type_fits`` says whether the kind of thing
+    asked for is there, ``backed`` whether the articles back any of the draft.
+    """
     spans = {(c.source, c.start) for c in grounded.citations}
     cited = [i for i, s in enumerate(evidence.sentences) if (s.document.source, s.start) in spans]
     sentences = [evidence.sentences[i] for i in cited]
@@ -64,18 +82,16 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
         "passage_cosine": max((hit.cosine for hit in hits), default=0.0),
         "sentence_cosine": max((float(evidence.likeness[i]) for i in cited), default=0.0),
         "sentence_coverage": max((len(asked & s.terms) for s in sentences), default=0) / max(1, len(asked)),
-        "passage_coverage": max((len(asked & s.passage_terms) for s in sentences), default=0) / max(1, len(asked)),
+        "names_held": _share_in(names(question), beside),
         "numbers_held": _share_in(numbers(question), beside),
+        "type_fits": float(type_fits(question, " ".join(claim.text for claim in grounded.claims if claim.markers))),
+        "backed": float(any(claim.markers and not claim.quoted for claim in grounded.claims)),
     }
 
 
-def probability(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded) -> float:
-    """Give the probability that the articles answer the question, 0 when nothing may be published."""
-    if not grounded.citations:
-        return 0.0
-    z = INTERCEPT + sum(WEIGHTS[name] * value for name, value in signals(question, hits, evidence, grounded).items())
-    text = " ".join(claim.text for claim in grounded.claims if claim.markers)
-    return (1.0 if type_fits(question, text) else MISFIT) / (1 + math.exp(-z))
+def probability(measured: Mapping[str, float]) -> float:
+    """Weigh signals: the probability that the articles answer the question."""
+    return 1 / (1 + math.exp(-FIT.intercept - sum(weight * measured[name] for name, weight in FIT.weights.items())))
 
 
 def missing_words(question: str, evidence: Evidence) -> list[str]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rag import answerability, prompt
+from rag.claims import MARKER, claims_of
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.errors import UsageError
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.generator import CausalGenerator
-from rag.grounding import MARKER, Grounded, claims_of, ground, quoting
+from rag.grounding import Grounded, ground, quoting
 from rag.models import ensure, silent
 from rag.retriever import HybridRetriever
 from rag.store import Store
@@ -142,12 +143,12 @@ class Assistant:
         """Ground the draft, or the finished part of a growing one, and decide whether it is an answer."""
         with inquiry.timed("check"):
             grounded = ground(inquiry.standalone, inquiry.draft, inquiry.evidence, encoder=self._encoder, growing=growing)
+            if inquiry.evidence.sentences and not growing:
+                # The small model may answer beside the point; then the nearest sentence says it in the article's own words.
+                grounded = quoting(grounded, nearest(inquiry.standalone, inquiry.evidence))
             inquiry.weigh(grounded)
         if not grounded.citations or inquiry.answerability < answerability.THRESHOLD:
             return inquiry.refusal(grounded)
-        if not growing:
-            # The small model may answer beside the point; then the nearest sentence says it in the article's own words.
-            grounded = quoting(grounded, nearest(inquiry.standalone, inquiry.evidence))
         return inquiry.answer(grounded)
 
 
@@ -160,6 +161,7 @@ class _Inquiry:
     hits: tuple[Hit, ...] = ()
     evidence: Evidence = NO_EVIDENCE
     draft: str = ""
+    signals: dict[str, float] = field(default_factory=dict)
     answerability: float = 0.0
     timings_ms: dict[str, float] = field(default_factory=dict)
 
@@ -174,8 +176,9 @@ class _Inquiry:
 
     def weigh(self, grounded: Grounded) -> None:
         """Compute the answerability. It only grows with the draft: what a reader has seen is not taken back."""
-        p = answerability.probability(self.standalone, self.hits, self.evidence, grounded)
-        self.answerability = max(self.answerability, p)
+        if grounded.citations:
+            self.signals = answerability.signals(self.standalone, self.hits, self.evidence, grounded)
+            self.answerability = max(self.answerability, answerability.probability(self.signals))
 
     def answer(self, grounded: Grounded) -> Answer:
         """Publish the claims that hold, with their markers."""
@@ -207,6 +210,7 @@ class _Inquiry:
             text=text,
             status=status,
             answerability=round(self.answerability, 3),
+            signals={name: round(value, 3) for name, value in self.signals.items()},
             claims=grounded.claims,
             citations=grounded.citations,
             hits=self.hits,

@@ -221,6 +221,7 @@ def details(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "status": answer.status.value if answer else None,
         "answerability": answer.answerability if answer else None,
+        "signals": answer.signals if answer else {},
         "text": answer.text if answer else None,
         "draft": answer.draft if answer else None,
         "citations": [{"source": c.source, "quote": c.quote} for c in answer.citations] if answer else [],

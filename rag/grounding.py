@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from rag.sentences import sentences
+from rag.claims import claims_of
 from rag.terms import (
     NEGATIONS,
     content_sequence,
@@ -24,7 +24,7 @@ from rag.terms import (
     same_name,
     words,
 )
-from rag.types import Citation, Claim, Verdict
+from rag.types import Check, Citation, Claim, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -43,21 +43,6 @@ SPECIFIC_WEIGHT = 2.0  # of a number or name that the draft adds
 SAME_MEANING = 0.7  # cosine of a claim, read with its question, and a sentence that says it
 SECOND_GAIN = 0.15  # of a claim's weight: what a second cited sentence must add
 
-# What looks like a citation or a control token: [7], [1, 2], [^1], 【3†source】, (passage 2), <|im_end|>; and empty brackets.
-_REFERS = r"(?:passages?|sources?|articles?)"
-_NUMBERS = r"\^?\d+\^?(?: ?(?:[,;–-]|and|&|to) ?\^?\d+\^?)*"
-MARKER = re.compile(
-    rf" *(?:[\[［【〔⟦] ?(?:{_REFERS}? ?{_NUMBERS} ?(?:†[^\]】\n]*)?)?[\]］】〕⟧]"
-    rf"|\({_REFERS} {_NUMBERS}\)|</?\|?\w{{1,30}}\|?>)",
-    re.IGNORECASE,
-)
-ITEM = re.compile(r"(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # what a line of a list begins with
-# Also "According to the agency, ...": a small model attributes to whoever stands near; who said it is in the quote.
-LEAD_IN = re.compile(
-    r"^(?:(?:answer|response)\s*:\s*|(?:according to|based on|as stated in) [^,.]{1,60},\s*"
-    r"|(?:according to|based on|as stated in) (?:(?:the|these) )?(?:numbered )?(?:passages?|articles?|text)(?: \d+)?,?\s*)",
-    re.IGNORECASE,
-)
 ABSENCE = re.compile(
     r"\b(?:passages?|articles?|text|context|information)\b.{0,60}(?:\bnot|\bno|n['’]t)\b"
     r"|(?:\bnot|n['’]t|\bno|\bwithout)\b.{0,40}\b(?:mention|stat|specif|provid|contain|given|includ|say|information|detail|know|answer)",
@@ -71,6 +56,7 @@ COMPARES = re.compile(
     r"|which of)\b",
     re.IGNORECASE,
 )
+STATEMENT, NEGATION, FACTS, WORDING = "a statement", "not denied", "names and numbers", "words and meaning"
 COUNTED_REACH = 5  # content words between a number and what it counts
 NEGATION_REACH = 3
 YES_NO = frozenset("is are was were do does did has have had can could will would should may must".split())
@@ -90,7 +76,7 @@ class _Match:
 
     support: float
     cited: tuple[Sentence, ...]
-    reason: str
+    checks: tuple[Check, ...]
 
     @property
     def verdict(self) -> Verdict:
@@ -115,40 +101,30 @@ def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, g
     for text, cosines in zip(texts, near, strict=True):
         match = _match(text, question, evidence.sentences, cosines)
         if claims and not claims[-1].markers and DANGLES.match(text):
-            match = _Match(0.0, (), "points back to a sentence that was not published")
+            match = _failed(STATEMENT, "points back to a sentence that was not published")
         cited = match.cited if match.verdict is not Verdict.UNSUPPORTED else ()
         for sentence in cited:
             numbering.setdefault(sentence, len(numbering) + 1)
             support[sentence] = max(support.get(sentence, 0.0), match.support)
         markers = tuple(sorted(numbering[sentence] for sentence in cited))
-        claims.append(Claim(text, match.verdict, round(match.support, 3), markers, match.reason))
+        claims.append(Claim(text, match.verdict, round(match.support, 3), markers, match.checks))
     return Grounded(tuple(claims), tuple(_citation(n, s, support[s]) for s, n in numbering.items()))
 
 
 def quoting(grounded: Grounded, sentence: Sentence) -> Grounded:
-    """Add a sentence of the articles, word for word, unless it is cited already."""
+    """Add a sentence of the articles, word for word, unless it is cited already or the draft is no attempt at an answer.
+
+    A draft whose names or numbers are not in the articles is one, and the sentence may set it right. Where the draft denies, or
+    echoes the question, the articles are mostly silent (``benchmarks/``).
+    """
+    attempts = any(claim.failed and claim.failed.name == FACTS for claim in grounded.claims)
+    if not (grounded.citations or attempts):
+        return grounded
     citation = _citation(len(grounded.citations) + 1, sentence, 1.0)
     if any((c.source, c.start) == (citation.source, citation.start) for c in grounded.citations):
         return grounded
-    claim = Claim(sentence.text, Verdict.SUPPORTED, 1.0, (citation.marker,))
+    claim = Claim(sentence.text, Verdict.SUPPORTED, 1.0, (citation.marker,), quoted=True)
     return Grounded((*grounded.claims, claim), (*grounded.citations, citation))
-
-
-def claims_of(draft: str, *, growing: bool = False) -> list[str]:
-    """Cut a draft into sentences, without the markers that the model wrote: ours are numbered by code.
-
-    A line break ends a sentence. Of a growing draft only those are given that nothing more can change.
-    """
-    if growing and draft[-1:].strip():
-        draft = draft.removesuffix(draft.split()[-1])  # half a word may be; the next one decides where a sentence ends
-    found = 1
-    while found:  # taking one out may join the halves of another: [[1]1]
-        draft, found = MARKER.subn("", draft)
-    plain = LEAD_IN.sub("", draft.strip())
-    plain = plain[:1].upper() + plain[1:]
-    lines = [line[match.end() :] if (match := ITEM.match(line)) else line for line in plain.splitlines()]
-    claims = [text for line in lines for a, b in sentences(line) if re.search(r"\w", text := line[a:b])]
-    return claims[:-1] if growing else claims
 
 
 def is_in(word: str, there: Collection[str]) -> bool:
@@ -169,24 +145,36 @@ def added_terms(text: str, question: str) -> set[str]:
 
 def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray[np.float32]) -> _Match:
     """Find the one to three sentences that back a claim best, and say how far."""
-    if ABSENCE.search(text):
-        return _Match(0.0, (), "says that the articles do not say")
     weights = _weights(text, question)
-    if not weights:
-        return _Match(0.0, (), "says nothing that can be checked")
-    if not (added_terms(text, question) or _offers_choice(question)):
-        return _Match(0.0, (), "only repeats the question")
+    if empty := _says_nothing(text, question, weights):
+        return _failed(STATEMENT, empty)
     cited = _best_sentences(text, question, weights, spans, cosines)
     lost = _not_held(text, question, cited)
     if lost and COMPARES.search(question):
         cited = _beside(lost, question, cited, spans, cosines)
         lost = _not_held(text, question, cited)
-    if denied := _denied(text, cited):
-        return _Match(CONTRADICTED, cited, f"the articles say the opposite: {denied}")
+    denied = _denied(text, cited)
     support = _support(weights, question, cited, max(float(cosines[spans.index(s)]) for s in cited))
-    if lost:
-        return _Match(min(support, CONTRADICTED), cited, f"not in the articles as said: {', '.join(lost)}")
-    return _Match(support, cited, "" if support >= SUPPORTED else "the articles say it only in part")
+    checks = (
+        Check(STATEMENT, True),
+        Check(NEGATION, not denied, f"the articles say the opposite: {denied}" if denied else ""),
+        Check(FACTS, not lost, f"not in the articles as said: {', '.join(lost)}" if lost else ""),
+        Check(WORDING, support >= SUPPORTED, "" if support >= SUPPORTED else "the articles say it only in part"),
+    )
+    return _Match(min(support, CONTRADICTED) if denied or lost else support, cited, checks)
+
+
+def _failed(name: str, detail: str) -> _Match:
+    return _Match(0.0, (), (Check(name, False, detail),))
+
+
+def _says_nothing(text: str, question: str, weights: Collection[str]) -> str:
+    """Say why a claim is no statement that the articles could back; empty when it is one."""
+    if ABSENCE.search(text):
+        return "says that the articles do not say"
+    if not weights:
+        return "says nothing that can be checked"
+    return "" if added_terms(text, question) or _offers_choice(question) else "only repeats the question"
 
 
 def _weights(text: str, question: str) -> dict[str, float]:

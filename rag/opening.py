@@ -22,8 +22,8 @@ POLL_SECONDS = 0.25
 class Asks(Protocol):
     """What a page needs of an assistant."""
 
-    def stream(self, question: str, *, history: Sequence[Message] = ()) -> Generator[Answer]:
-        """Yield growing answers; closing the generator stops the computation."""
+    def stream(self, question: str, *, history: Sequence[Message] = (), stopped: Callable[[], bool] = ...) -> Generator[Answer]:
+        """Yield growing answers; closing the generator stops the computation, and so does ``stopped`` once it says so."""
 
 
 class Opening:

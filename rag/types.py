@@ -104,17 +104,38 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at in a claim; ``detail`` says in plain words what was found."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """One sentence of the draft with its verdict; ``markers`` is empty exactly when it was not published.
 
-    ``reason`` says in plain words why a claim is not fully supported, and is empty when it is.
+    ``checks`` are those that were made, in order. ``quoted`` marks a sentence of an article that the draft left out and that
+    was added word for word.
     """
 
     text: str
     verdict: Verdict
     support: float
     markers: tuple[int, ...] = ()
-    reason: str = ""
+    checks: tuple[Check, ...] = ()
+    quoted: bool = False
+
+    @property
+    def failed(self) -> Check | None:
+        """The first check that the claim did not pass."""
+        return next((check for check in self.checks if not check.passed), None)
+
+    @property
+    def reason(self) -> str:
+        """Why the claim is not fully supported, in plain words; empty when it is."""
+        return self.failed.detail if self.failed else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +143,8 @@ class Answer:
     """What the reader gets, and the record of how it came about.
 
     ``text`` carries the markers ``[1]``.. of ``citations``; for a refusal it says what is missing and names the closest
-    articles. ``answerability`` (0..1) is the probability that the articles answer the question. ``claims`` holds the
-    unpublished ones too. ``timings_ms`` is per step, in milliseconds.
+    articles. ``answerability`` (0..1) is the probability that the articles answer the question, weighed from ``signals``.
+    ``claims`` holds the unpublished ones too. ``timings_ms`` is per step, in milliseconds.
     """
 
     question: str
@@ -136,6 +157,7 @@ class Answer:
     hits: tuple[Hit, ...] = ()
     notes: tuple[str, ...] = ()
     draft: str = ""
+    signals: dict[str, float] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:

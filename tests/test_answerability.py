@@ -7,9 +7,9 @@ from fakes import FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answerability import WEIGHTS, missing_words, probability, signals, type_fits
+from rag.answerability import FIT, missing_words, probability, signals, type_fits
 from rag.evidence import NO_EVIDENCE, Evidence, gather
-from rag.grounding import Grounded, ground
+from rag.grounding import Grounded, ground, quoting
 from rag.types import Hit
 
 EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. Minister Ahsan Iqbal met Umar Saif in Islamabad."
@@ -22,21 +22,29 @@ def checked(question: str, draft: str, *articles: str) -> tuple[str, list[Hit], 
     return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder())
 
 
-def test_every_signal_has_a_weight_and_every_weight_a_signal():
-    assert set(signals(*checked("How many exhibits?", "It has 2,500 exhibits."))) == set(WEIGHTS)
+def weighed(*given):
+    return probability(signals(*given))
+
+
+def test_what_was_fitted_is_measured_and_no_support_makes_an_answer_less_likely():
+    assert set(FIT.weights) <= set(signals(*checked("How many exhibits?", "It has 2,500 exhibits.")))
+    assert all(weight > 0 for weight in FIT.weights.values())
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60), st.one_of(st.text(max_size=60), st.just("It has 2,500 exhibits.")), st.text(max_size=80))
 def test_signals_and_probability_lie_between_nought_and_one_over_any_text(question, draft, article):
     given_all = checked(question, draft, article, EXPO)
-    for value in [*signals(*given_all).values(), probability(*given_all)]:
+    for value in [*signals(*given_all).values(), weighed(*given_all)]:
         assert -1e-5 <= value <= 1 + 1e-5
 
 
-def test_without_a_citation_the_probability_is_nought():
-    assert probability("How many exhibits?", [], NO_EVIDENCE, Grounded((), ())) == 0.0
-    assert probability(*checked("How many exhibits?", "It has 7,000 exhibits.")) == 0.0
+def test_a_draft_that_the_articles_do_not_back_makes_an_answer_less_likely_than_one_they_do():
+    question, hits, evidence, refuted = checked("How many exhibits?", "It has 7,000 exhibits.")
+    backed = ground(question, "It has 2,500 exhibits.", evidence, encoder=FakeEncoder())
+    quoted = quoting(refuted, evidence.sentences[1])
+    assert {c.quote for c in quoted.citations} == {c.quote for c in backed.citations}
+    assert weighed(question, hits, evidence, quoted) < weighed(question, hits, evidence, backed)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +56,7 @@ def test_without_a_citation_the_probability_is_nought():
     ],
 )
 def test_an_answer_of_the_kind_asked_for_is_likelier_than_another_true_sentence(question, right, wrong):
-    assert probability(*checked(question, right)) > probability(*checked(question, wrong))
+    assert weighed(*checked(question, right)) > weighed(*checked(question, wrong))
 
 
 @pytest.mark.parametrize(
@@ -72,8 +80,8 @@ def test_an_answer_fits_when_it_adds_the_kind_of_thing_asked_for(question, answe
 
 def test_a_number_of_the_question_that_stands_nowhere_makes_an_answer_less_likely():
     draft = "The Taizhou expo has 2,500 exhibits."
-    elsewhere = probability(*checked("How many exhibits did the Taizhou expo of 2019 have?", draft))
-    assert elsewhere < probability(*checked("How many exhibits did the Taizhou expo of 2024 have?", draft))
+    elsewhere = weighed(*checked("How many exhibits did the Taizhou expo of 2019 have?", draft))
+    assert elsewhere < weighed(*checked("How many exhibits did the Taizhou expo of 2024 have?", draft))
 
 
 def test_missing_words_are_spelt_as_the_question_spells_them_in_its_order():

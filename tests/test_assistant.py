@@ -165,13 +165,22 @@ def test_a_refusal_before_reading_says_of_no_word_that_it_is_missing_which_is_th
     assert "not mention" not in assistant(DRAFT, cosine=0.0).ask("Did Ahsan Iqbal praise Taizhou?").text
 
 
-def test_with_nothing_left_after_checking_the_closest_articles_and_the_missing_names_are_told(willing):
+def test_a_draft_that_misnames_gives_way_to_the_nearest_sentence_word_for_word(willing):
+    answer = assistant("The Paris expo has 2,500 exhibits.").ask(QUESTION)
+    assert_sound(answer)
+    assert [claim.quoted for claim in answer.claims] == [False, True]
+    assert answer.status is Status.PARTIAL
+    assert answer.claims[1].text == answer.citations[0].quote
+    assert "Paris" not in answer.text
+
+
+def test_with_nothing_left_after_checking_the_closest_articles_and_the_missing_names_are_told(unwilling):
     answer = assistant("Elon Musk sold 900 rockets in Zanzibar.").ask("Did Elon Musk visit Zanzibar?")
     assert answer.status is Status.REFUSED
     assert_sound(answer)
     for told in ("Elon", "Musk", "Zanzibar", "Expo in Taizhou", "expo.txt"):
         assert told in answer.text
-    assert [claim.text for claim in answer.claims] == ["Elon Musk sold 900 rockets in Zanzibar."]
+    assert answer.claims[0].text == "Elon Musk sold 900 rockets in Zanzibar."
 
 
 @pytest.mark.parametrize("draft", ["", " ", "The passages do not mention it.", QUESTION, "[1]", "..."])

@@ -10,8 +10,9 @@ from fakes import FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.claims import claims_of
 from rag.evidence import NO_EVIDENCE, Evidence, gather
-from rag.grounding import Grounded, claims_of, ground, is_in
+from rag.grounding import Grounded, ground, is_in
 from rag.types import Verdict
 
 EXPO = (

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rag import render
 from rag.assistant import Assistant
 from rag.render import Turn
-from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
+from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
 
 TEXT = "The expo opened on Monday.\n\nIt had 2,500 exhibits. Entry was free.\nNobody left early."
 PAYLOADS = [
@@ -64,6 +64,9 @@ def citation(marker, quote, doc, **changes):
 EXPO = replace(document("news/a.txt", TEXT, title="The expo"), published="2024-09-06")
 
 
+IN_PART = Check("words and meaning", False, "the articles say it only in part")
+
+
 def answer(*, doc=EXPO, claims=None, **changes):
     values = {
         "question": "How many exhibits?",
@@ -74,7 +77,7 @@ def answer(*, doc=EXPO, claims=None, **changes):
         "claims": claims
         or (
             Claim("The expo had 2,500 exhibits.", Verdict.SUPPORTED, 1.0, (1,)),
-            Claim("It was free.", Verdict.PARTLY, 0.5, (2,), "the articles say it only in part"),
+            Claim("It was free.", Verdict.PARTLY, 0.5, (2,), (IN_PART,)),
         ),
         "citations": (citation(1, "It had 2,500 exhibits.", EXPO), citation(2, "Entry was free.", EXPO)),
         "hits": (Hit(Passage(doc, 0, 0, len(doc.text), "The opening"), 1, 0.5, 0.8, 1.0),),
@@ -93,7 +96,7 @@ def refusal(**changes):
 def hostile(payload):
     """Give a conversation that says a payload wherever data is shown."""
     doc = replace(document(payload, f"Before.\n{payload}\nAfter.", title=payload, sha256="0" * 64), published=payload)
-    claims = (Claim(payload, Verdict.PARTLY, 0.5, (1,), payload),)
+    claims = (Claim(payload, Verdict.PARTLY, 0.5, (1,), (Check("x", False, payload),)),)
     answered = answer(doc=doc, claims=claims, citations=(citation(1, payload, doc),), standalone_question=payload)
     passage = Passage(doc, 0, 0, len(doc.text), payload)
     refused = refusal(text=payload, hits=(Hit(passage, 1, 0.5, 0.8, 1.0),))

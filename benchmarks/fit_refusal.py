@@ -1,0 +1,92 @@
+"""Fit the refusal: signals of answered and unanswerable questions -> rag/refusal.toml.
+
+usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.jsonl --details DETAILS.jsonl`, one for each set
+
+A logistic regression in which every set counts alike. A signal whose weight would fall below nought is left out: more support
+never makes an answer less likely. What it prints is tenfold cross-validated: no question is weighed by a fit that has seen it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from rag.config import load_config
+
+TARGET = Path(__file__).parent.parent / "rag" / "refusal.toml"
+THRESHOLD = 0.5  # what is likelier unanswered than answered is refused
+SEED = 0
+Floats = NDArray[np.float64]
+
+
+def main(files: list[str]) -> None:
+    """Fit on files of details, show how well it tells the questions apart, and write the parameters."""
+    sets = {Path(file).stem: [line for line in read(file) if line["signals"]] for file in files}
+    names = list(next(iter(sets.values()))[0]["signals"])
+    signals = np.array([[line["signals"][name] for name in names] for lines in sets.values() for line in lines])
+    answerable = np.array([line["answerable"] for lines in sets.values() for line in lines])
+    weights = np.concatenate([np.full(len(lines), 1 / len(lines)) for lines in sets.values()]) * len(answerable) / len(sets)
+
+    unseen = np.zeros(len(answerable))
+    for train, test in StratifiedKFold(10, shuffle=True, random_state=SEED).split(signals, answerable):
+        unseen[test] = probabilities(signals[test], *fit(signals[train], answerable[train], weights[train]))
+    at = 0
+    for name, lines in sets.items():
+        rows = slice(at, at := at + len(lines))
+        show(name, unseen[rows], answerable[rows])
+
+    intercept, slopes = fit(signals, answerable, weights)
+    config = load_config()
+    TARGET.write_text(
+        "# Whether to answer: a logistic regression of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
+        "# A question is refused when the probability that the articles answer it is below the threshold.\n"
+        f"threshold = {THRESHOLD}\nintercept = {intercept:.2f}\n\n[weights]\n"
+        + "".join(f"{name} = {slope:.2f}\n" for name, slope in zip(names, slopes, strict=True) if slope)
+        + f'\n[fitted_on]\ndate = {datetime.now(UTC):%Y-%m-%d}\nmodels = ["{config.encoder}", "{config.generator}"]\n'
+        f"passage_tokens = {config.passage_tokens}\npassages_read = {config.passages_read}\n"
+        f"answerable = {answerable.sum()}\nunanswerable = {(~answerable).sum()}\n",
+        encoding="utf-8",
+    )
+    print(TARGET.read_text(encoding="utf-8"))
+
+
+def read(file: str) -> list[dict[str, object]]:
+    """Give the lines of a file of details."""
+    return [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
+
+
+def fit(signals: Floats, answerable: NDArray[np.bool_], weights: Floats) -> tuple[float, Floats]:
+    """Give intercept and slopes, none below nought; signals in 0..1 share one scale and one L2 penalty."""
+    kept = np.ones(signals.shape[1], dtype=bool)
+    while True:
+        model = LogisticRegression(C=3.0).fit(signals[:, kept], answerable, sample_weight=weights)
+        if (model.coef_[0] >= 0).all():
+            slopes = np.zeros(signals.shape[1])
+            slopes[kept] = model.coef_[0]
+            return float(model.intercept_[0]), slopes
+        kept[np.flatnonzero(kept)[model.coef_[0].argmin()]] = False
+
+
+def probabilities(signals: Floats, intercept: float, slopes: Floats) -> Floats:
+    """Weigh signals."""
+    return np.asarray(1 / (1 + np.exp(-intercept - signals @ slopes)))
+
+
+def show(name: str, probability: Floats, answerable: NDArray[np.bool_]) -> None:
+    """Print how well unseen questions of a set are told apart."""
+    auc = f"{roc_auc_score(answerable, probability):.2f}" if 0 < answerable.sum() < len(answerable) else "-"
+    answered, refused = probability[answerable] >= THRESHOLD, probability[~answerable] < THRESHOLD
+    shares = [f"{share.mean():.2f}" if len(share) else "-" for share in (answered, refused)]
+    print(f"{name:24} AUC {auc}  answerable answered {shares[0]}  unanswerable refused {shares[1]}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
