@@ -85,7 +85,7 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
         "names_held": _share_in(names(question), beside),
         "numbers_held": _share_in(numbers(question), beside),
         "type_fits": float(type_fits(question, " ".join(claim.text for claim in grounded.claims if claim.markers))),
-        "backed": float(any(claim.markers and not claim.quoted for claim in grounded.claims)),
+        "backed": float(any(claim.markers and (claim.drafted or not claim.quoted) for claim in grounded.claims)),
     }
 
 

@@ -18,8 +18,9 @@ from rag.encoder import SentenceEncoder
 from rag.errors import UsageError
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.generator import CausalGenerator
-from rag.grounding import Grounded, ground, quoting
+from rag.grounding import Grounded, ground
 from rag.models import ensure, silent
+from rag.quoting import in_own_words, with_nearest
 from rag.retriever import HybridRetriever
 from rag.store import Store
 from rag.terms import content_terms, names
@@ -143,9 +144,9 @@ class Assistant:
         """Ground the draft, or the finished part of a growing one, and decide whether it is an answer."""
         with inquiry.timed("check"):
             grounded = ground(inquiry.standalone, inquiry.draft, inquiry.evidence, encoder=self._encoder, growing=growing)
+            grounded = in_own_words(grounded, inquiry.standalone)
             if inquiry.evidence.sentences and not growing:
-                # The small model may answer beside the point; then the nearest sentence says it in the article's own words.
-                grounded = quoting(grounded, nearest(inquiry.standalone, inquiry.evidence))
+                grounded = with_nearest(grounded, nearest(inquiry.standalone, inquiry.evidence))
             inquiry.weigh(grounded)
         if not grounded.citations or inquiry.answerability < answerability.THRESHOLD:
             return inquiry.refusal(grounded)

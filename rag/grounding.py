@@ -108,23 +108,7 @@ def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, g
             support[sentence] = max(support.get(sentence, 0.0), match.support)
         markers = tuple(sorted(numbering[sentence] for sentence in cited))
         claims.append(Claim(text, match.verdict, round(match.support, 3), markers, match.checks))
-    return Grounded(tuple(claims), tuple(_citation(n, s, support[s]) for s, n in numbering.items()))
-
-
-def quoting(grounded: Grounded, sentence: Sentence) -> Grounded:
-    """Add a sentence of the articles, word for word, unless it is cited already or the draft is no attempt at an answer.
-
-    A draft whose names or numbers are not in the articles is one, and the sentence may set it right. Where the draft denies, or
-    echoes the question, the articles are mostly silent (``benchmarks/``).
-    """
-    attempts = any(claim.failed and claim.failed.name == FACTS for claim in grounded.claims)
-    if not (grounded.citations or attempts):
-        return grounded
-    citation = _citation(len(grounded.citations) + 1, sentence, 1.0)
-    if any((c.source, c.start) == (citation.source, citation.start) for c in grounded.citations):
-        return grounded
-    claim = Claim(sentence.text, Verdict.SUPPORTED, 1.0, (citation.marker,), quoted=True)
-    return Grounded((*grounded.claims, claim), (*grounded.citations, citation))
+    return Grounded(tuple(claims), tuple(citation_of(n, s, support[s]) for s, n in numbering.items()))
 
 
 def is_in(word: str, there: Collection[str]) -> bool:
@@ -286,7 +270,8 @@ def _offers_choice(question: str) -> bool:
     return " or " in question or bool(first and first[0] in YES_NO)
 
 
-def _citation(marker: int, sentence: Sentence, support: float) -> Citation:
+def citation_of(marker: int, sentence: Sentence, support: float) -> Citation:
+    """Cite a sentence."""
     d = sentence.document
     return Citation(
         marker, d.source, d.title, d.published, sentence.start, sentence.end, sentence.text, round(support, 3), d.sha256

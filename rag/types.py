@@ -114,10 +114,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence of the draft with its verdict; ``markers`` is empty exactly when it was not published.
+    """One sentence of the answer with its verdict; ``markers`` is empty exactly when it was not published.
 
-    ``checks`` are those that were made, in order. ``quoted`` marks a sentence of an article that the draft left out and that
-    was added word for word.
+    ``checks`` are those that were made, in order. ``quoted`` marks a sentence of an article, word for word: it stands in the
+    place of ``drafted``, or was added because the draft left it out, and ``drafted`` is empty.
     """
 
     text: str
@@ -126,6 +126,7 @@ class Claim:
     markers: tuple[int, ...] = ()
     checks: tuple[Check, ...] = ()
     quoted: bool = False
+    drafted: str = ""
 
     @property
     def failed(self) -> Check | None:

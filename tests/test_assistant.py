@@ -100,7 +100,7 @@ def test_an_answer_cites_every_sentence_it_publishes(willing):
     assert_sound(answer)
     assert answer.status is Status.ANSWERED
     assert [claim.text for claim in answer.claims] == [
-        "The Taizhou expo has 2,500 exhibits.",
+        "The Taizhou expo has 2,500 exhibits in six rooms.",
         "Consul general Shehzad Khan praised the city.",
     ]
     assert all(MARKERS.search(sentence) for sentence in re.findall(r"[^.]+\.", answer.text))

@@ -22,7 +22,7 @@ ORDER = """
     runtime encoder
     database store vectors indexer
     terms retriever
-    evidence prompt generator claims grounding answerability
+    evidence prompt generator claims grounding quoting answerability
     assistant __init__
     record measures evaluation batch doctor
     terminal progress chat cli

@@ -1,0 +1,76 @@
+"""What is printed: the articles' own words in place of a claim that follows them closely, and the sentence that it left out."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import FakeEncoder, ListRetriever, document
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.evidence import gather
+from rag.grounding import ground
+from rag.quoting import in_own_words, with_nearest
+from rag.types import Verdict
+
+SIX_ROOMS = "With six rooms spanning 50,000 square meters, the Taizhou expo has 2,500 exhibits of the newest kind."
+MET = "Minister Ahsan Iqbal met Umar Saif in Islamabad."
+ARTICLE = f"{SIX_ROOMS} {MET}"
+
+
+def evidence_of(question, *texts):
+    documents = [document(f"{i}.txt", text) for i, text in enumerate(texts)]
+    return gather(question, ListRetriever(*documents).hits, FakeEncoder())
+
+
+def printed(question, draft, *texts):
+    grounded = ground(question, draft, evidence_of(question, *texts), encoder=FakeEncoder())
+    return in_own_words(grounded, question)
+
+
+def test_a_claim_that_follows_its_sentence_is_printed_as_the_sentence():
+    draft = "The Taizhou expo has 2,500 exhibits of the newest kind in six rooms."
+    (claim,) = printed("How many exhibits are there?", draft, ARTICLE).claims
+    assert (claim.text, claim.drafted, claim.quoted) == (SIX_ROOMS, draft, True)
+    assert (claim.verdict, claim.support, claim.reason) == (Verdict.SUPPORTED, 1.0, "")
+
+
+def test_a_claim_that_takes_little_from_its_sentence_keeps_its_words():
+    (claim,) = printed("How many exhibits are there?", "It has 2,500.", ARTICLE).claims
+    assert (claim.text, claim.drafted, claim.quoted) == ("It has 2,500.", "", False)
+
+
+@pytest.mark.parametrize("question", ["Did Ahsan Iqbal meet Umar Saif?", "Who met first?"])
+def test_an_answer_that_no_one_sentence_gives_keeps_the_words_of_the_draft(question):
+    (claim,) = printed(question, "Yes, Minister Ahsan Iqbal met Umar Saif in Islamabad.", ARTICLE).claims
+    assert claim.text.startswith("Yes")
+
+
+def test_a_sentence_that_two_claims_follow_is_printed_once():
+    draft = "The Taizhou expo has 2,500 exhibits of the newest kind. The expo spans 50,000 square meters with six rooms."
+    grounded = printed("What is there?", draft, ARTICLE)
+    assert [claim.text for claim in grounded.claims] == [SIX_ROOMS]
+
+
+def test_what_is_not_published_stays_in_the_record_as_drafted():
+    grounded = printed("How many exhibits are there?", "The Taizhou expo has 9,000 exhibits of the newest kind.", ARTICLE)
+    assert [(c.markers, c.quoted) for c in grounded.claims] == [((), False)]
+
+
+def test_a_role_swapped_within_a_sentence_is_set_right_by_the_sentence():
+    grounded = printed("Who met whom?", "Umar Saif met Minister Ahsan Iqbal in Islamabad.", ARTICLE)
+    assert [claim.text for claim in grounded.claims] == [MET]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.sampled_from([*ARTICLE.split(), SIX_ROOMS, MET, "[1]", "\n"]), max_size=14), st.sampled_from(["Who?", "How?"])
+)
+def test_every_printed_quote_is_its_span_and_every_marker_is_cited(words, question):
+    evidence = evidence_of(question, ARTICLE, MET)
+    grounded = in_own_words(ground(question, " ".join(words), evidence, encoder=FakeEncoder()), question)
+    grounded = with_nearest(grounded, evidence.sentences[0])
+    quotes = {citation.marker: citation.quote for citation in grounded.citations}
+    assert {marker for claim in grounded.claims for marker in claim.markers} == set(quotes)
+    for claim in grounded.claims:
+        if claim.quoted:
+            assert claim.text == quotes[claim.markers[0]]
