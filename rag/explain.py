@@ -191,7 +191,10 @@ def _claims(answer: Answer) -> Iterator[Line]:
         yield from (Line(_checked(check), 4) for check in claim.checks)
         yield from (Line(f"cites [{marker}]: {_place(cited[marker])}", 4) for marker in claim.markers if marker in cited)
         if not claim.markers:
-            yield from (Line(f"held against {_place(span)}: “{span.quote}”", 4) for span in claim.compared)
+            yield from (
+                Line(f"taken from {_place(s)}" if claim.quoted else f"held against {_place(s)}: “{s.quote}”", 4)
+                for s in claim.compared
+            )
 
 
 def _fate(claim: Claim, status: Status) -> str:

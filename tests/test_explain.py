@@ -156,6 +156,13 @@ def test_a_refusal_without_any_passage_says_so():
     assert told(answer, "Passages") == "None."
 
 
+@pytest.mark.usefixtures("unwilling")
+def test_a_refusal_tells_where_the_sentence_stands_that_would_have_been_quoted():
+    text = told(ask("Umar Saif flew to Paris in 1987."), "How each")
+    assert "added because the draft left it out; not published, because the question was refused" in text
+    assert "taken from expo.txt, characters 0-49" in text
+
+
 @pytest.mark.parametrize("draft", ["", "The passages do not mention it."])
 def test_a_refusal_with_nothing_to_publish_says_so_and_invents_no_probability(draft):
     answer = ask(draft)
