@@ -118,9 +118,9 @@ class Assistant:
             return
         with inquiry.timed("gather"):
             inquiry.evidence = gather(inquiry.standalone, inquiry.hits, self._encoder)
-        messages = prompt.reading(inquiry.standalone, excerpts(inquiry.standalone, inquiry.evidence))
+        inquiry.prompt = tuple(prompt.reading(inquiry.standalone, excerpts(inquiry.standalone, inquiry.evidence)))
         checked = 0
-        reply = self._generator.generate(messages, max_new_tokens=MAX_NEW_TOKENS)
+        reply = self._generator.generate(inquiry.prompt, max_new_tokens=MAX_NEW_TOKENS)
         try:
             while True:
                 with inquiry.timed("read"):
@@ -161,6 +161,7 @@ class _Inquiry:
     standalone: str
     hits: tuple[Hit, ...] = ()
     evidence: Evidence = NO_EVIDENCE
+    prompt: tuple[Message, ...] = ()
     draft: str = ""
     signals: dict[str, float] = field(default_factory=dict)
     answerability: float = 0.0
@@ -216,7 +217,9 @@ class _Inquiry:
             citations=grounded.citations,
             hits=self.hits,
             notes=tuple(notes),
+            prompt=self.prompt,
             draft=self.draft,
+            threshold=answerability.THRESHOLD,
             timings_ms={step: round(ms, 1) for step, ms in self.timings_ms.items()},
         )
 

@@ -11,7 +11,7 @@ from rag.errors import RagError, UsageError
 from rag.record import BadQuestion, answer_record, error_record, parse_question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from rag.assistant import Assistant
@@ -35,18 +35,20 @@ def read_lines(path: Path) -> tuple[Iterable[bytes], int]:
     return lines, len(lines)
 
 
-def answers(assistant: Assistant, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """Yield the record of each line that holds anything: an answer, or an object with ``error``."""
-    return (_record(assistant, line) for line in lines if line.strip())
+def answers(
+    assistant: Assistant, lines: Iterable[bytes], as_record: Callable[..., dict[str, Any]] = answer_record
+) -> Iterator[dict[str, Any]]:
+    """Yield the record of each line that holds anything: an answer as ``as_record`` gives it, or an object with ``error``."""
+    return (_record(assistant, line, as_record) for line in lines if line.strip())
 
 
-def _record(assistant: Assistant, line: bytes) -> dict[str, Any]:
+def _record(assistant: Assistant, line: bytes, as_record: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     try:
         asked = parse_question(line)
     except BadQuestion as error:
         return error_record(str(error), asked_id=error.id)
     try:
-        return answer_record(assistant.ask(asked.question, history=asked.history), asked_id=asked.id)
+        return as_record(assistant.ask(asked.question, history=asked.history), asked_id=asked.id)
     except RagError as error:
         return error_record(str(error), asked_id=asked.id)
     except Exception as error:  # one question must not cost the others their answers

@@ -18,7 +18,7 @@ import typer
 
 from rag.errors import RagError, UsageError
 from rag.record import SCHEMA, answer_record, hit_records, json_line
-from rag.terminal import console_on, emit, one_line, say, show_answer, show_hits, table, write
+from rag.terminal import console_on, emit, one_line, say, show_answer, show_hits, show_sections, table, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,6 +57,7 @@ BatchFile = Annotated[
     ),
 ]
 Details = Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Write each answer to it.", show_default=False)]
+Explain = Annotated[bool, typer.Option("--explain", help="Show also how the answer came about, step by step.")]
 Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch NAME, or the two models that are configured.")]
 GoldFile = Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Questions with their answers, one JSON object a line.")]
 Index = Annotated[Path | None, typer.Option(help="Folder of the index; `index` unless configured.", show_default=False)]
@@ -142,23 +143,29 @@ def index_articles(folder: Articles = Path("seeds"), index: Index = None, rebuil
 
 
 @app.command(epilog='Example: rag ask "How many exhibits did the Taizhou expo have?"')
-def ask(question: Asked = None, index: Index = None, as_json: Json = False, batch: BatchFile = None) -> None:
+def ask(
+    question: Asked = None, index: Index = None, as_json: Json = False, batch: BatchFile = None, explain: Explain = False
+) -> None:
     """Answer a question from the articles, with sources, or refuse."""
     if batch is not None and question is None:
-        _ask_batch(batch, _config(index))
+        _ask_batch(batch, _config(index), explain=explain)
         return
     if batch is not None or question is None:
         raise UsageError('give one question, or --batch FILE.jsonl: rag ask "How many exhibits were there?"')
     from rag.assistant import check_question
+    from rag.explain import explained_record, sections
 
     check_question(question)
     with _meter() as meter, open_assistant(_config(index), meter) as assistant:
         meter.working("answering")
         answer = assistant.ask(question)
     if as_json:
-        _print_json(answer_record(answer))
-    else:
-        show_answer(console_on(sys.stdout), answer)
+        _print_json(explained_record(answer) if explain else answer_record(answer))
+        return
+    console = console_on(sys.stdout)
+    show_answer(console, answer)
+    if explain:
+        show_sections(console, sections(answer))
 
 
 @app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
@@ -302,13 +309,14 @@ def _config(index: Path | None = None) -> Config:
     return load_config(index=index)
 
 
-def _ask_batch(path: Path, config: Config) -> None:
+def _ask_batch(path: Path, config: Config, *, explain: bool) -> None:
     from rag import batch
+    from rag.explain import explained_record
 
     lines, total = batch.read_lines(path)
     done = failed = 0
     with _meter(live=not sys.stdout.isatty()) as meter, open_assistant(config, meter) as assistant:
-        for record in batch.answers(assistant, lines):
+        for record in batch.answers(assistant, lines, explained_record if explain else answer_record):
             _print_json(record)
             done, failed = done + 1, failed + ("error" in record)
             meter.questions(done, total)

@@ -24,7 +24,7 @@ from rag.terms import (
     same_name,
     words,
 )
-from rag.types import Check, Citation, Claim, Verdict
+from rag.types import Check, Citation, Claim, Span, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -107,7 +107,8 @@ def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, g
             numbering.setdefault(sentence, len(numbering) + 1)
             support[sentence] = max(support.get(sentence, 0.0), match.support)
         markers = tuple(sorted(numbering[sentence] for sentence in cited))
-        claims.append(Claim(text, match.verdict, round(match.support, 3), markers, match.checks))
+        compared = tuple(span_of(sentence) for sentence in match.cited)
+        claims.append(Claim(text, match.verdict, round(match.support, 3), markers, match.checks, compared=compared))
     return Grounded(tuple(claims), tuple(citation_of(n, s, support[s]) for s, n in numbering.items()))
 
 
@@ -268,6 +269,11 @@ def _offers_choice(question: str) -> bool:
     """Say whether the words of the question may be the answer: "A or B?", "Did she ...?"."""
     first = words(question)[:1]
     return " or " in question or bool(first and first[0] in YES_NO)
+
+
+def span_of(sentence: Sentence) -> Span:
+    """Give the span of a sentence."""
+    return Span(sentence.document.source, sentence.start, sentence.end, sentence.text)
 
 
 def citation_of(marker: int, sentence: Sentence, support: float) -> Citation:

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.grounding import COMPARES, FACTS, citation_of
+from rag.grounding import COMPARES, FACTS, citation_of, span_of
 from rag.terms import content_terms
 from rag.types import Claim, Verdict
 
@@ -41,7 +41,18 @@ def in_own_words(grounded: Grounded, question: str) -> Grounded:
         passed = tuple(check for check in claim.checks if check.passed)
         for marker in claim.markers:
             if marker not in printed:
-                claims.append(Claim(quotes[marker], Verdict.SUPPORTED, 1.0, (marker,), passed, quoted=True, drafted=claim.text))
+                claims.append(
+                    Claim(
+                        quotes[marker],
+                        Verdict.SUPPORTED,
+                        1.0,
+                        (marker,),
+                        passed,
+                        quoted=True,
+                        drafted=claim.text,
+                        compared=claim.compared,
+                    )
+                )
                 printed.add(marker)
     return replace(grounded, claims=tuple(claims))
 
@@ -58,5 +69,5 @@ def with_nearest(grounded: Grounded, sentence: Sentence) -> Grounded:
     citation = citation_of(len(grounded.citations) + 1, sentence, 1.0)
     if any((c.source, c.start) == (citation.source, citation.start) for c in grounded.citations):
         return grounded
-    claim = Claim(sentence.text, Verdict.SUPPORTED, 1.0, (citation.marker,), quoted=True)
+    claim = Claim(sentence.text, Verdict.SUPPORTED, 1.0, (citation.marker,), quoted=True, compared=(span_of(sentence),))
     return replace(grounded, claims=(*grounded.claims, claim), citations=(*grounded.citations, citation))

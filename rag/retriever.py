@@ -49,7 +49,19 @@ class HybridRetriever:
             passages = self._store.passages(best)
             cosines = self._cosines(vector, best)
         bm25 = dict(lexical)
-        hits = [Hit(passages[i], 0, fused[i], cosines[i], bm25.get(i, 0.0)) for i in best]
+        dense_ranks, bm25_ranks = ({i: rank for rank, (i, _) in enumerate(found, start=1)} for found in (dense, lexical))
+        hits = [
+            Hit(
+                passages[i],
+                0,
+                fused[i],
+                cosines[i],
+                bm25.get(i, 0.0),
+                dense_rank=dense_ranks.get(i),
+                bm25_rank=bm25_ranks.get(i),
+            )
+            for i in best
+        ]
         return collapse(hits)[:top_k]
 
     def _cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> Mapping[int, float]:

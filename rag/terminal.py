@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import TextIO
 
+    from rag.explain import Section
     from rag.types import Answer, Hit
 
 UNWRAPPED = 1_000_000  # columns where no terminal breaks the lines: a pipe's reader wants them whole
@@ -97,6 +98,15 @@ def show_hits(console: Console, hits: Sequence[Hit]) -> None:
         write(console, one_line(passage.text), indent=4)
 
 
+def show_sections(console: Console, sections: Iterable[Section]) -> None:
+    """Print sections, each below its title and behind an indent: no text of theirs can pass for a title."""
+    for section in sections:
+        console.print()
+        write(console, section.title, style="bold")
+        for line in section.lines:
+            write(console, line.text if line.exact else one_line(line.text), indent=2 + line.indent)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset()) -> Iterator[str]:
     """Give lines: the headings, then the rows; the columns named in ``right`` are set flush right."""
     cells = [tuple(columns), *(tuple(one_line(cell) for cell in row) for row in rows)]
@@ -113,7 +123,7 @@ def write(console: Console, text: str, *, indent: int = 0, style: str = "") -> N
     """Print plain text, wrapped to the terminal behind an indent."""
     lines = Text(plain(text)).wrap(console, max(NARROWEST, console.width - indent))
     for line in lines:
-        console.print(Text(" " * indent + line.plain.rstrip(), style=style), soft_wrap=True)
+        console.print(Text((" " * indent + line.plain).rstrip(), style=style), soft_wrap=True)
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -58,7 +58,9 @@ class Hit:
     """A retrieved passage. ``rank`` counts from 1; ``score`` is the fused one, larger is better.
 
     ``cosine`` is the similarity of question and passage (-1..1); ``bm25`` is the lexical score (0 and up, 0 when no word is
-    shared). ``copies`` are further passages that say the same in nearly the same words, left out of the ranking.
+    shared). ``dense_rank`` and ``bm25_rank`` are its places, from 1, in the search by vectors and in that by words; None where
+    that search did not give it. ``copies`` are further passages that say the same in nearly the same words, left out of the
+    ranking.
     """
 
     passage: Passage
@@ -67,6 +69,8 @@ class Hit:
     cosine: float
     bm25: float
     copies: tuple[Passage, ...] = ()
+    dense_rank: int | None = None
+    bm25_rank: int | None = None
 
 
 class Verdict(StrEnum):
@@ -104,6 +108,16 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Half-open characters of a source: ``quote == document.text[start:end]``."""
+
+    source: str
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing that was looked at in a claim; ``detail`` says in plain words what was found."""
 
@@ -118,6 +132,8 @@ class Claim:
 
     ``checks`` are those that were made, in order. ``quoted`` marks a sentence of an article, word for word: it stands in the
     place of ``drafted``, or was added because the draft left it out, and ``drafted`` is empty.
+    ``compared`` are the sentences that it was held against, published or not; empty when it got no further than being no
+    statement.
     """
 
     text: str
@@ -127,6 +143,7 @@ class Claim:
     checks: tuple[Check, ...] = ()
     quoted: bool = False
     drafted: str = ""
+    compared: tuple[Span, ...] = ()
 
     @property
     def failed(self) -> Check | None:
@@ -144,8 +161,10 @@ class Answer:
     """What the reader gets, and the record of how it came about.
 
     ``text`` carries the markers ``[1]``.. of ``citations``; for a refusal it says what is missing and names the closest
-    articles. ``answerability`` (0..1) is the probability that the articles answer the question, weighed from ``signals``.
-    ``claims`` holds the unpublished ones too. ``timings_ms`` is per step, in milliseconds.
+    articles. ``answerability`` (0..1) is the probability that the articles answer the question, weighed from ``signals``;
+    below ``threshold`` the question is refused. Without ``signals`` nothing was left to weigh, and it is 0. ``prompt`` is what
+    the generator was given, empty when it was not asked, and ``draft`` what it wrote. ``claims`` holds the unpublished ones
+    too. ``timings_ms`` is per step, in milliseconds.
     """
 
     question: str
@@ -157,8 +176,10 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     hits: tuple[Hit, ...] = ()
     notes: tuple[str, ...] = ()
+    prompt: tuple[Message, ...] = ()
     draft: str = ""
     signals: dict[str, float] = field(default_factory=dict)
+    threshold: float = 0.0
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:

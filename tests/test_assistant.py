@@ -115,6 +115,21 @@ def test_an_answer_records_its_question_hits_draft_and_times(willing):
     assert 0.0 <= answer.answerability <= 1.0
 
 
+def test_an_answer_records_what_the_generator_was_given_and_what_the_decision_was_weighed_from():
+    asking = assistant(*words_of(f"{DRAFT}Umar Saif flew to Paris in 1987."))
+    answer = asking.ask(QUESTION)
+    assert [list(answer.prompt)] == asking._generator.prompts
+    assert answer.threshold == answerability.THRESHOLD
+    assert answer.answerability == pytest.approx(answerability.probability(answer.signals), abs=0.002)
+
+
+def test_an_answer_for_which_the_generator_was_not_asked_records_no_prompt():
+    asking = assistant(DRAFT, cosine=0.1)
+    answer = asking.ask(QUESTION)
+    assert (answer.prompt, answer.draft, answer.signals) == ((), "", {})
+    assert not asking._generator.prompts
+
+
 def test_markers_that_the_model_wrote_are_replaced_by_ours(willing):
     answer = assistant(
         "The Taizhou expo has 2,500 exhibits [7]. Consul general Shehzad Khan praised the city 【3】 [^1] ［2］."

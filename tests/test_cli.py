@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 from contract import check_answer
 from fakes import FakeEncoder, count_words, document
+from rich.console import Console
 
 import rag.doctor
 import rag.models
 from rag import cli
 from rag.errors import ModelMissing, UsageError
 from rag.terminal import one_line, plain
-from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
+from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
 
 VERBS = ["index", "ask", "search", "chat", "eval", "doctor", "models", "ui"]
 TEXT = "The expo had 2,500 exhibits. It was café [bold]noir[/bold]."
@@ -282,6 +283,49 @@ def test_one_question_or_a_batch_but_not_both(run, assistant):
     one_error_line(run("ask", "q?", "--batch", "-"), "--batch", code=2)
 
 
+# ask --explain
+
+
+def without_explanation(line):
+    """Check that a line keeps to the contract but for its explanation; give both."""
+    record = json.loads(line)
+    explanation = record.pop("explain")
+    return check_answer(json.dumps(record)), explanation
+
+
+def test_explain_prints_the_answer_as_without_it_and_then_how_it_came_about(run, assistant):
+    plainly, explained = run("ask", "How many?"), run("ask", "How many?", "--explain")
+    assert (explained.code, explained.err) == (0, "")
+    assert explained.out.startswith(f"{plainly.out}\nPassages found\n")
+    assert "\nWhy it was answered\n" in explained.out
+    assert all(line == line.rstrip() for line in explained.out.splitlines())
+
+
+def test_json_without_explain_stays_as_it_was_and_with_it_has_one_more_object(run, assistant):
+    record, explanation = without_explanation(run("ask", "How many?", "--json", "--explain").out)
+    assert record == check_answer(run("ask", "How many?", "--json").out)
+    assert explanation["hits"][0]["source"] == "a.txt"
+    assert explanation["decision"]["status"] == "answered"
+
+
+def test_a_batch_explains_each_answer_and_its_errors_stay_as_they_are(run, assistant):
+    Path("q.jsonl").write_text('{"id": 1, "question": "q?"}\nnot json\n{"id": 2, "question": "q?"}\n', encoding="utf-8")
+    first, bad, last = run("ask", "--batch", "q.jsonl", "--json", "--explain").out.splitlines()
+    assert [without_explanation(line)[0]["id"] for line in (first, last)] == [1, 2]
+    assert list(json.loads(bad)) == ["schema", "id", "error"]
+
+
+@pytest.mark.parametrize("width", [20, 60, 200])
+def test_an_explanation_is_wrapped_and_never_cut(run, assistant, monkeypatch, width):
+    words = " ".join(f"word{i}" for i in range(200)) + " " + "x" * 300
+    assistant.answers["q?"] = answer("q?", draft=words, prompt=({"role": "user", "content": words},))
+    monkeypatch.setattr(cli, "console_on", lambda _: Console(file=sys.stdout, width=width, markup=False, highlight=False))
+    out = run("ask", "q?", "--explain").out
+    shown = "".join(out[out.index("Passages found") :].split())
+    assert shown.count("".join(words.split())) == 2
+    assert max(map(len, out.splitlines())) <= max(width, 20 + 12)
+
+
 # Text of articles is data
 
 
@@ -295,6 +339,24 @@ def test_nothing_in_an_article_reaches_the_terminal_as_a_command(run, assistant)
     out = run("ask", "q?").out
     assert not set(out) & set("\x1b\x07\r\x9b\u202e\u2066\u2028")
     assert "\\x1b[31mred" in out
+    assert "[red]h[/red] :smile:" in out
+
+
+def test_nothing_in_an_explanation_reaches_the_terminal_as_a_command_or_passes_for_a_title(run, assistant):
+    text = f"{HOSTILE}\nWhy it was answered\n{HOSTILE}"
+    doc = document(f"{text}.txt", text, title=text)
+    assistant.answers["q?"] = answer(
+        "q?",
+        standalone_question=text,
+        hits=(Hit(Passage(doc, 0, 0, len(text), text), 1, 0.5, 0.8, 1.0, (Passage(doc, 0, 0, 3, text),), 1, 1),),
+        claims=(Claim(text, Verdict.UNSUPPORTED, 0.0, (), (Check(text, False, text),)),),
+        prompt=({"role": "user", "content": text},),
+        draft=text,
+    )
+    out = run("ask", "q?", "--explain").out
+    assert not set(out) & set("\x1b\x07\r\x9b\u202e\u2066\u2028")
+    assert out.count("\nWhy it was answered\n") == 1
+    assert "\n      Why it was answered\n" in out
     assert "[red]h[/red] :smile:" in out
 
 

@@ -73,6 +73,15 @@ def test_what_the_article_says_in_its_own_or_like_words_is_published(question, d
     assert published(question, draft, EXPO) == [draft]
 
 
+def test_a_claim_records_the_exact_sentences_that_it_was_held_against_published_or_not():
+    grounded = check("What is there?", "The Taizhou expo opened on Tuesday. It has 900 exhibits in six rooms.", EXPO)
+    told, wrong = grounded.claims
+    assert (bool(told.markers), bool(wrong.markers)) == (True, False)
+    assert [(s.start, s.end) for s in told.compared] == [(c.start, c.end) for c in grounded.citations]
+    assert [s.quote for s in wrong.compared] == ["It has 2,500 exhibits in six rooms."]
+    assert all(s.quote == EXPO[s.start : s.end] for claim in grounded.claims for s in claim.compared)
+
+
 # --- what is not said is not published
 
 

@@ -113,6 +113,35 @@ def test_a_passage_that_only_the_vectors_find_is_among_the_hits(store, tmp_path)
     assert all(h.bm25 == 0 for h in hits)
 
 
+def test_a_hit_has_its_place_in_both_searches_and_its_score_comes_from_them(store, tmp_path):
+    put(store, *(document(f"{i}.txt", f"Car {i} of type{i} runs.") for i in range(9)), document("z.txt", "Two trains."))
+    hits = retriever(store, tmp_path).retrieve("car type3", top_k=20)
+    assert hits[0].dense_rank == hits[0].bm25_rank == 1
+    for h in hits:
+        assert h.score == pytest.approx(sum(1 / (RRF_K + rank) for rank in (h.dense_rank, h.bm25_rank) if rank))
+    by_meaning, by_words = (
+        sorted((h for h in hits if getattr(h, name)), key=lambda h: getattr(h, name)) for name in ("dense_rank", "bm25_rank")
+    )
+    assert [h.dense_rank for h in by_meaning] == list(range(1, 11))
+    assert [h.cosine for h in by_meaning] == sorted((h.cosine for h in hits), reverse=True)
+    assert [h.bm25 for h in by_words] == sorted((h.bm25 for h in by_words), reverse=True)
+
+
+def test_a_hit_has_no_place_in_a_search_that_did_not_find_it(store, tmp_path):
+    put(store, document("a.txt", "One car."), document("b.txt", "Two trains."))
+    found = {h.passage.text: h for h in retriever(store, tmp_path).retrieve("trains", top_k=5)}
+    assert found["Two trains."].bm25_rank == 1
+    assert found["One car."].bm25_rank is None
+    assert found["One car."].dense_rank == 2
+
+
+def test_places_are_those_of_the_searches_also_where_copies_are_left_out(store, tmp_path):
+    put(store, document("a.txt", "One red car."), document("b.txt", "One red car."), document("c.txt", "Two trains."))
+    first, second = retriever(store, tmp_path).retrieve("red car", top_k=5)
+    assert len(first.copies) == 1
+    assert (first.dense_rank, second.rank, second.dense_rank) == (1, 2, 3)
+
+
 def test_a_heading_finds_its_passages(store, tmp_path):
     put(store, document("a.txt", "One car.", title="Zanzibar"), document("b.txt", "Two trains."))
     assert retriever(store, tmp_path).retrieve("Zanzibar", top_k=1)[0].passage.heading == "Zanzibar"
