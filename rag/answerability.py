@@ -83,7 +83,7 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
         "sentence_cosine": max((float(evidence.likeness[i]) for i in cited), default=0.0),
         "sentence_coverage": max((len(asked & s.terms) for s in sentences), default=0) / max(1, len(asked)),
         "names_held": _share_in(names(question), beside),
-        "numbers_held": _share_in(numbers(question), beside),
+        "numbers_held": _share_in({n for n in numbers(question) if len(n) > 1}, beside),  # "give two reasons" asks for no 2
         "type_fits": float(type_fits(question, " ".join(claim.text for claim in grounded.claims if claim.markers))),
         "backed": float(any(claim.markers and (claim.drafted or not claim.quoted) for claim in grounded.claims)),
     }
@@ -107,9 +107,11 @@ def _share_in(wanted: Collection[str], there: Collection[str]) -> float:
 
 def type_fits(question: str, text: str) -> bool:
     """Say whether an answer adds the kind of thing asked for: a date, a number, a name."""
-    dated = (content_terms(text) - content_terms(question)) & DATE_WORDS
-    if ASKS_DATE.search(question) or ASKS_NUMBER.search(question):
-        return bool(numbers(text) - numbers(question) or dated)
+    added = numbers(text) - numbers(question)
+    if ASKS_NUMBER.search(question):
+        return bool(added)
+    if ASKS_DATE.search(question):
+        return bool(added or (content_terms(text) - content_terms(question)) & DATE_WORDS)
     if ASKS_NAME.search(question):
         asked = frozenset(words(question))
         return any(not is_in(name, asked) for name in names(text))

@@ -14,7 +14,7 @@ MARKER = re.compile(
     rf"|\({_REFERS} {_NUMBERS}\)|</?\|?\w{{1,30}}\|?>)",
     re.IGNORECASE,
 )
-ITEM = re.compile(r"(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # what a line of a list begins with
+ITEM = re.compile(r"^(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # what a line of a list begins with
 # Also "According to the agency, ...": a small model attributes to whoever stands near; who said it is in the quote.
 LEAD_IN = re.compile(
     r"^(?:(?:answer|response)\s*:\s*|(?:according to|based on|as stated in) [^,.]{1,60},\s*"

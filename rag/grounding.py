@@ -57,6 +57,7 @@ COMPARES = re.compile(
     re.IGNORECASE,
 )
 STATEMENT, NEGATION, FACTS, WORDING = "a statement", "not denied", "names and numbers", "words and meaning"
+ANCHORED = 0.34  # of a claim's other words, that a sentence holds which backs a number
 COUNTED_REACH = 5  # content words between a number and what it counts
 NEGATION_REACH = 3
 YES_NO = frozenset("is are was were do does did has have had can could will would should may must".split())
@@ -227,7 +228,7 @@ def _not_held(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
     lost = [
         w for w in sorted(numbers(text) | names(text)) if not is_in(w, spans) and not (is_in(w, said) and is_like(w, around))
     ]
-    return lost + _misread_numbers(text, cited)
+    return lost + (_misread_numbers(text, cited) or _unanchored_numbers(text, question, cited))
 
 
 def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
@@ -242,6 +243,15 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
             if at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH:
                 misread.append(f"{number} {thing}")
     return misread
+
+
+def _unanchored_numbers(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
+    """Give the numbers that a claim adds, when what is cited holds next to nothing else of it: it tells of another thing."""
+    added = numbers(text) - numbers(question)
+    figures = content_terms(" ".join(numbers(text)))
+    other = {t for t in content_terms(text) if t not in figures and not t[0].isdigit()}
+    held = {t for t in other if any(t in s.terms for s in cited)}
+    return sorted(added) if len(held) < ANCHORED * len(other) else []
 
 
 def _denied(text: str, cited: Sequence[Sentence]) -> str:

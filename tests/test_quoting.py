@@ -74,3 +74,16 @@ def test_every_printed_quote_is_its_span_and_every_marker_is_cited(words, questi
     for claim in grounded.claims:
         if claim.quoted:
             assert claim.text == quotes[claim.markers[0]]
+
+
+def test_a_quote_is_printed_without_its_list_sign_and_with_straight_marks():
+    article = "- Sazgar unveiled the “ORA 3,” with China’s Great Wall Motors in May.\n"
+    grounded = printed("What did Sazgar unveil?", 'Sazgar unveiled the "ORA 3" with Great Wall Motors.', article)
+    assert [claim.text for claim in grounded.claims] == ['Sazgar unveiled the "ORA 3," with China\'s Great Wall Motors in May.']
+    assert [c.quote for c in grounded.citations] == [article.strip()]
+
+
+def test_what_looks_like_a_marker_in_an_article_is_not_printed_as_one():
+    article = "The Taizhou expo [7] has 2,500 exhibits 【2】 of the newest kind."
+    grounded = printed("How many exhibits are there?", "The Taizhou expo has 2,500 exhibits of the newest kind.", article)
+    assert [claim.text for claim in grounded.claims] == ["The Taizhou expo has 2,500 exhibits of the newest kind."]
