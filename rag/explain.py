@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answerability import FIT
 from rag.assistant import NEAR_ENOUGH
-from rag.grounding import CONTRADICTED, FACTS, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
+from rag.grounding import ADDITION, CONTRADICTED, FACTS, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
 from rag.record import answer_record
 from rag.retriever import CANDIDATES, RRF_K
 from rag.types import Status, Verdict
@@ -31,6 +31,7 @@ SIGNALS = {
 }
 CHECKS = {
     STATEMENT: "it says something that can be checked",
+    ADDITION: "it says more than the question does",
     NEGATION: "neither it nor the articles deny what the other says",
     FACTS: "they are in the articles as said",
     WORDING: "enough of them is in the articles",

@@ -56,7 +56,8 @@ COMPARES = re.compile(
     r"|which of)\b",
     re.IGNORECASE,
 )
-STATEMENT, NEGATION, FACTS, WORDING = "a statement", "not denied", "names and numbers", "words and meaning"
+STATEMENT, ADDITION, NEGATION = "a statement", "more than the question", "not denied"
+FACTS, WORDING = "names and numbers", "words and meaning"
 ANCHORED = 0.34  # of a claim's other words, that a sentence holds which backs a number
 COUNTED_REACH = 5  # content words between a number and what it counts
 NEGATION_REACH = 3
@@ -132,8 +133,12 @@ def added_terms(text: str, question: str) -> set[str]:
 def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray[np.float32]) -> _Match:
     """Find the one to three sentences that back a claim best, and say how far."""
     weights = _weights(text, question)
-    if empty := _says_nothing(text, question, weights):
-        return _failed(STATEMENT, empty)
+    if ABSENCE.search(text):
+        return _failed(STATEMENT, "says that the articles do not say")
+    if not weights:
+        return _failed(STATEMENT, "says nothing that can be checked")
+    if not (added_terms(text, question) or _offers_choice(question)):
+        return _failed(ADDITION, "only repeats the question")
     cited = _best_sentences(text, question, weights, spans, cosines)
     lost = _not_held(text, question, cited)
     if lost and COMPARES.search(question):
@@ -143,6 +148,7 @@ def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray
     support = _support(weights, question, cited, max(float(cosines[spans.index(s)]) for s in cited))
     checks = (
         Check(STATEMENT, True),
+        Check(ADDITION, True),
         Check(NEGATION, not denied, f"the articles say the opposite: {denied}" if denied else ""),
         Check(FACTS, not lost, f"not in the articles as said: {', '.join(lost)}" if lost else ""),
         Check(WORDING, support >= SUPPORTED, "" if support >= SUPPORTED else "the articles say it only in part"),
@@ -152,15 +158,6 @@ def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray
 
 def _failed(name: str, detail: str) -> _Match:
     return _Match(0.0, (), (Check(name, False, detail),))
-
-
-def _says_nothing(text: str, question: str, weights: Collection[str]) -> str:
-    """Say why a claim is no statement that the articles could back; empty when it is one."""
-    if ABSENCE.search(text):
-        return "says that the articles do not say"
-    if not weights:
-        return "says nothing that can be checked"
-    return "" if added_terms(text, question) or _offers_choice(question) else "only repeats the question"
 
 
 def _weights(text: str, question: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.claims import ITEM, MARKER
-from rag.grounding import COMPARES, FACTS, citation_of, span_of
+from rag.grounding import ADDITION, COMPARES, FACTS, citation_of, span_of
 from rag.terms import content_terms
 from rag.types import Claim, Verdict
 
@@ -62,11 +62,11 @@ def in_own_words(grounded: Grounded, question: str) -> Grounded:
 def with_nearest(grounded: Grounded, sentence: Sentence) -> Grounded:
     """Add the sentence nearest to the question, unless it is cited already or the draft is no attempt at an answer.
 
-    A draft whose names or numbers are not in the articles is one, and the sentence may set it right. Where the draft denies, or
-    echoes the question, the articles are mostly silent (``benchmarks/``).
+    A draft that misnames or miscounts, or only repeats the question, is one, and the sentence may set it right. One that denies
+    or says nothing mostly stands beside articles that do not answer (``benchmarks/``).
     """
-    attempts = any(claim.failed and claim.failed.name == FACTS for claim in grounded.claims)
-    if not (grounded.citations or attempts or any(claim.reason == "only repeats the question" for claim in grounded.claims)):
+    attempts = any(claim.failed and claim.failed.name in {FACTS, ADDITION} for claim in grounded.claims)
+    if not (grounded.citations or attempts):
         return grounded
     citation = citation_of(len(grounded.citations) + 1, sentence, 1.0)
     if any((c.source, c.start) == (citation.source, citation.start) for c in grounded.citations):

@@ -198,7 +198,7 @@ def test_with_nothing_left_after_checking_the_closest_articles_and_the_missing_n
     assert answer.claims[0].text == "Elon Musk sold 900 rockets in Zanzibar."
 
 
-@pytest.mark.parametrize("draft", ["", " ", "The passages do not mention it.", QUESTION, "[1]", "..."])
+@pytest.mark.parametrize("draft", ["", " ", "The passages do not mention it.", "[1]", "..."])
 def test_a_draft_that_says_nothing_is_a_refusal(willing, draft):
     answer = assistant(draft).ask(QUESTION)
     assert answer.status is Status.REFUSED
