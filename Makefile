@@ -11,10 +11,14 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check install -qq -c constra
 override Q := $(value Q)
 export Q
 
-.PHONY: help ask chat ui index eval install dev lint check test screenshots clean
+# Where the measurements keep indexes and answers, and the sets whose answers the refusal is fitted to.
+BENCH_WORK ?= .bench
+FITTED_ON ?= seeds nq_open squad2 clapnq
+
+.PHONY: help ask chat ui index eval install dev lint check test bench-quality fit-refusal screenshots clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 ask: asked .venv/.installed ## answer a question: make ask Q="How many exhibits did the Taizhou expo have?"
 	@$(call indexed)
@@ -49,6 +53,12 @@ check: lint ## lint, and the tests that need no model (seconds)
 
 test: lint ## lint, and the whole test suite, with real models and a real browser
 	.venv/bin/pytest
+
+bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-quality BENCH=folder
+	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" > benchmarks/quality.md
+
+fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
+	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)
 
 screenshots: .venv/.installed-dev ## remake the pictures of the README
 	.venv/bin/python tests/screenshots.py

@@ -12,6 +12,7 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def main(files: list[str]) -> None:
     print(TARGET.read_text(encoding="utf-8"))
 
 
-def read(file: str) -> list[dict[str, object]]:
+def read(file: str) -> list[dict[str, Any]]:
     """Give the lines of a file of details."""
     return [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
 

@@ -25,7 +25,7 @@ QUESTIONS = ROOT / "tests/data/questions.jsonl"
 
 # Reached on tests/data/questions.jsonl with the default models; a change that loses any of it must say why.
 LEAST = {
-    "answer_acc": 0.70,
+    "answer_acc": 0.78,
     "refuse_recall": 0.60,
     "cite_any": 1.0,
     "quotes_exact": 1.0,
