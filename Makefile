@@ -11,8 +11,9 @@ PIP = .venv/bin/python -m pip --disable-pip-version-check install -qq -c constra
 override Q := $(value Q)
 export Q
 
-# Where the measurements keep indexes and answers, and the sets whose answers the refusal is fitted to.
+# Where the measurements keep indexes and answers, which generators they compare, and the sets that the refusal is fitted to.
 BENCH_WORK ?= .bench
+BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
 .PHONY: help ask chat ui index eval install dev lint check test bench-quality fit-refusal screenshots clean
@@ -55,7 +56,7 @@ test: lint ## lint, and the whole test suite, with real models and a real browse
 	.venv/bin/pytest
 
 bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-quality BENCH=folder
-	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" > benchmarks/quality.md
+	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > benchmarks/quality.md
 
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
 	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)

@@ -1,9 +1,10 @@
 """Measure the whole product on sets of questions: figures with intervals, what each part adds, attacks -> a page of tables.
 
-usage: quality.py BENCH_FOLDER WORK_FOLDER [--sets A,B] [--limit N]
+usage: quality.py BENCH_FOLDER WORK_FOLDER [--sets A,B] [--limit N] [--generators A,B]
 
 BENCH_FOLDER has a folder a set, with articles/*.txt and questions.jsonl in the format of `rag eval`; the seeds are measured
-too. Indexes and answers are kept in WORK_FOLDER: a second run indexes nothing again. The page goes to standard output.
+too, and --generators answer some questions of the seeds, of nq_open and of squad2 beside the configured one. Indexes and
+answers are kept in WORK_FOLDER: a second run indexes nothing again. The page goes to standard output.
 
 Each part is switched off over the same drafts, which are kept from the first run: only retrieval and checks run again.
 """
@@ -43,6 +44,8 @@ SHOWN = ("answer_acc", "rouge_l", "answered", "refuse_recall", "cite_any", "cite
 RESAMPLES = 1000
 SEED = 0
 DEPTHS = (4, 8)
+SIDE_BY_SIDE = ("seeds", "nq_open", "squad2")
+DRAWN = 50  # questions a set, for the generators side by side
 ATTACKED = 15  # e-mails, each with an instruction of another category at its start, middle and end
 
 
@@ -136,7 +139,7 @@ def retrieval_row(name: str, index: Path, questions: Sequence[Question], encoder
         retriever = HybridRetriever(store, index, encoder)
         hits = [retriever.retrieve(q.question, top_k=50) for q in known]
     shares = [
-        f"{np.mean([found_at(h, q, depth, rank) for h, q in zip(hits, known, strict=True)]):.2f}"
+        f"{np.mean([found_at(h, q, depth, rank) for h, q in zip(hits, known, strict=True)]):.2f}" if known else "-"
         for depth in DEPTHS
         for rank in ("dense_rank", "bm25_rank", "rank")
     ]
@@ -220,6 +223,26 @@ def poison(folder: Path, work: Path, encoder: SentenceEncoder, generator: Genera
     return rows
 
 
+def side_by_side(
+    names: Sequence[str],
+    questions: dict[str, list[Question]],
+    indexes: dict[str, Path],
+    encoder: SentenceEncoder,
+    config: Config,
+) -> Iterator[list[str]]:
+    """Yield a row for each generator: figures of the same questions, drawn from each set."""
+    draw = random.Random(SEED)  # noqa: S311 - no secret
+    drawn = {name: draw.sample(of_set, min(DRAWN, len(of_set))) for name, of_set in questions.items() if name in SIDE_BY_SIDE}
+    for generator in names:
+        model = CausalGenerator(ensure(generator, "generator"))
+        outcomes: dict[str, list[Outcome]] = {}
+        for name, of_set in drawn.items():
+            with opened(indexes[name], encoder, model, config) as asker:
+                outcomes[name] = asked(asker, of_set)
+        seconds = [o.seconds for of_set in outcomes.values() for o in of_set]
+        yield [generator, *(_short(outcomes[name]) for name in drawn), f"{np.median(seconds):.2f}"]
+
+
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description="Measure the product on sets of questions.")
@@ -227,6 +250,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--sets", help="names of sets, parted by commas; all unless given")
     parser.add_argument("--limit", type=int, help="questions a set at most")
+    parser.add_argument("--generators", default="", help="names to compare with the configured one, parted by commas")
     arguments = parser.parse_args()
     bench, work, config = arguments.bench, arguments.work, load_config()
     sets = {f.parent.name: (f.parent / "articles", f) for f in sorted(bench.glob("*/questions.jsonl"))}
@@ -263,6 +287,12 @@ def main() -> None:
                 row.append(_short(asked(asker, questions[name])))
         rows.append(row)
     table(["", *names], rows)
+
+    if arguments.generators:
+        print(f"Generators side by side, on {DRAWN} questions of each set: right / answered / refused rightly\n")
+        beside = [config.generator, *arguments.generators.split(",")]
+        head = ["generator", *(name for name in names if name in SIDE_BY_SIDE), "seconds, median"]
+        table(head, list(side_by_side(beside, questions, indexes, encoder, config)))
 
     print("A passage of a gold article among the best 4 and the best 8: by meaning, by words, fused\n")
     head = [f"{search} {depth}" for depth in DEPTHS for search in ("dense", "BM25", "fused")]
