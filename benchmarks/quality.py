@@ -120,8 +120,8 @@ def without() -> dict[str, Callable[[], AbstractContextManager[object]]]:
         "names and numbers checked": lambda: mock.patch.object(grounding, "_not_held", lambda *_: []),
         "denials checked": lambda: mock.patch.object(grounding, "_denied", lambda *_: ""),
         "support weighed": lambda: mock.patch.object(grounding, "PARTLY", 0.0),
-        "cited sentences printed": lambda: mock.patch.object(assistant, "in_own_words", lambda grounded, _: grounded),
-        "nearest sentence quoted": lambda: mock.patch.object(assistant, "with_nearest", lambda grounded, _: grounded),
+        "cited sentences printed": lambda: mock.patch.object(assistant, "in_own_words", lambda grounded, *_: grounded),
+        "nearest sentence quoted": lambda: mock.patch.object(assistant, "with_nearest", lambda grounded, *_: grounded),
         "refusal by probability": lambda: mock.patch.object(answerability, "THRESHOLD", 0.0),
     }
 

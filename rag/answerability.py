@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rag.grounding import is_in, is_like
-from rag.terms import WORD, content_terms, names, numbers, words
+from rag.terms import WORD, content_terms, measured, names, numbers, words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -51,6 +51,12 @@ ASKS_NUMBER = re.compile(
     r"|\b(?:what|which) (?:percent\w*|share|proportion|number|amount|price|cost|population|year|date|age|portion|fraction)\b",
     re.IGNORECASE,
 )
+ASKS_MONEY = re.compile(
+    r"\bhow much\b.*\b(?:costs?|pa(?:y|ys|id)|earn\w*|spen[dt]\w*|worth|s[eo]l[ld]\w*|invest\w*|rais\w*|money|fund\w*|owe\w*)\b"
+    r"|\b(?:what|which)\b.*\b(?:price|cost|fee|salary)\b",
+    re.IGNORECASE,
+)
+CURRENCIES = frozenset("dollar euro pound yen rupe yuan".split())  # as measured() names them
 ASKS_DATE = re.compile(r"\bwhen\b|\b(?:what|which) (?:exact )?(?:day|date|month|weekday|year)\b|\bsince when\b", re.IGNORECASE)
 # "Who is Ahsan Iqbal?" asks for a description; "who is the minister?" and "who met him?" ask for a name.
 ASKS_NAME = re.compile(
@@ -69,20 +75,20 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
     """Measure how near what would be published comes to the question; each in 0..1, larger is better.
 
     ``passage_cosine`` and ``sentence_cosine`` compare the question with the best passage and the best cited sentence;
-    ``sentence_coverage``, ``names_held`` and ``numbers_held`` are the shares of the question's content words in one cited
-    sentence, and of its names and numbers in the passages of the cited ones; ``type_fits`` says whether the kind of thing
-    asked for is there, ``backed`` whether the articles back any of the draft.
+    ``sentence_coverage`` and ``names_held`` are the shares of the question's content words in one cited sentence, and of its
+    names in one or its heading; ``numbers_held`` that of its numbers in the passages of the cited ones; ``type_fits`` says
+    whether the kind of thing asked for is there, ``backed`` whether the articles back any of the draft.
     """
     spans = {(c.source, c.start) for c in grounded.citations}
     cited = [i for i, s in enumerate(evidence.sentences) if (s.document.source, s.start) in spans]
     sentences = [evidence.sentences[i] for i in cited]
-    asked = content_terms(question)
+    asked, named = content_terms(question), names(question)
     beside = frozenset[str]().union(*(s.passage_words for s in sentences))
     return {
         "passage_cosine": max((hit.cosine for hit in hits), default=0.0),
         "sentence_cosine": max((float(evidence.likeness[i]) for i in cited), default=0.0),
         "sentence_coverage": max((len(asked & s.terms) for s in sentences), default=0) / max(1, len(asked)),
-        "names_held": _share_in(names(question), beside),
+        "names_held": max((_share_in(named, s.words | {*words(s.passage.heading)}) for s in sentences), default=0.0),
         "numbers_held": _share_in({n for n in numbers(question) if len(n) > 1}, beside),  # "give two reasons" asks for no 2
         "type_fits": float(type_fits(question, " ".join(claim.text for claim in grounded.claims if claim.markers))),
         "backed": float(any(claim.markers and (claim.drafted or not claim.quoted) for claim in grounded.claims)),
@@ -106,8 +112,10 @@ def _share_in(wanted: Collection[str], there: Collection[str]) -> float:
 
 
 def type_fits(question: str, text: str) -> bool:
-    """Say whether an answer adds the kind of thing asked for: a date, a number, a name."""
+    """Say whether an answer adds the kind of thing asked for: money, a date, a number, a name."""
     added = numbers(text) - numbers(question)
+    if ASKS_MONEY.search(question):
+        return any(unit in CURRENCIES for units in measured(text).values() for unit in units)
     if ASKS_NUMBER.search(question):
         return bool(added)
     if ASKS_DATE.search(question):

@@ -144,7 +144,7 @@ class Assistant:
         """Ground the draft, or the finished part of a growing one, and decide whether it is an answer."""
         with inquiry.timed("check"):
             grounded = ground(inquiry.standalone, inquiry.draft, inquiry.evidence, encoder=self._encoder, growing=growing)
-            grounded = in_own_words(grounded, inquiry.standalone)
+            grounded = in_own_words(grounded, inquiry.standalone, inquiry.evidence)
             if inquiry.evidence.sentences and not growing:
                 grounded = with_nearest(grounded, nearest(inquiry.standalone, inquiry.evidence))
             inquiry.weigh(grounded)

@@ -24,7 +24,7 @@ SIGNALS = {
     "passage_cosine": "likeness of the question and the best passage (cosine)",
     "sentence_cosine": "likeness of the question and the best sentence that would be cited (cosine)",
     "sentence_coverage": "share of the question's words that one cited sentence holds, small words such as “the” aside",
-    "names_held": "share of the question's names in the passages that would be cited (1 when it has none)",
+    "names_held": "share of the question's names in one sentence that would be cited, or its heading (1 when it has none)",
     "numbers_held": "share of the question's numbers in the passages that would be cited (1 when it has none)",
     "type_fits": "1 when the answer adds the kind of thing asked for (a number, date or name, where one is), else 0",
     "backed": "1 when the articles back a sentence that the model wrote, else 0",

@@ -222,9 +222,8 @@ def _not_held(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
     for name in full_names(text):  # "the Taizhou expo" may be told by its full name, when the article does so
         if not said.isdisjoint(words(name)) and any(name.casefold() in s.document.text.casefold() for s in cited):
             said |= frozenset(words(name))
-    lost = [
-        w for w in sorted(numbers(text) | names(text)) if not is_in(w, spans) and not (is_in(w, said) and is_like(w, around))
-    ]
+    named = names(text) | (names(question) & frozenset(words(text)))  # which may begin the sentence
+    lost = [w for w in sorted(numbers(text) | named) if not is_in(w, spans) and not (is_in(w, said) and is_like(w, around))]
     return lost + (_misread_numbers(text, cited) or _unanchored_numbers(text, question, cited))
 
 

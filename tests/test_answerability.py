@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rag.answerability import FIT, missing_words, probability, signals, type_fits
 from rag.evidence import NO_EVIDENCE, Evidence, gather
 from rag.grounding import Grounded, ground
-from rag.quoting import with_nearest
+from rag.quoting import in_own_words
 from rag.types import Hit
 
 EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. Minister Ahsan Iqbal met Umar Saif in Islamabad."
@@ -43,7 +43,7 @@ def test_signals_and_probability_lie_between_nought_and_one_over_any_text(questi
 def test_a_draft_that_the_articles_do_not_back_makes_an_answer_less_likely_than_one_they_do():
     question, hits, evidence, refuted = checked("How many exhibits?", "It has 7,000 exhibits.")
     backed = ground(question, "It has 2,500 exhibits.", evidence, encoder=FakeEncoder())
-    quoted = with_nearest(refuted, evidence.sentences[1])
+    quoted = in_own_words(refuted, question, evidence)
     assert {c.quote for c in quoted.citations} == {c.quote for c in backed.citations}
     assert weighed(question, hits, evidence, quoted) < weighed(question, hits, evidence, backed)
 

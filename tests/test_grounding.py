@@ -536,8 +536,15 @@ FALSEHOODS = {
 @pytest.mark.parametrize("what", FALSEHOODS)
 def test_a_false_statement_made_of_the_articles_own_words_is_not_printed(what):
     article, question, draft = FALSEHOODS[what]
-    printed = in_own_words(check(question, draft, article), question)
+    evidence = evidence_of(question, article)
+    printed = in_own_words(ground(question, draft, evidence, encoder=FakeEncoder()), question, evidence)
     assert all(claim.quoted for claim in printed.claims if claim.markers)
+
+
+def test_a_name_of_the_question_that_begins_a_claim_must_stand_in_the_article():
+    article = "BYD said that it would sell three models of electric cars in Karachi."
+    draft = "Tesla said that it would sell three models of electric cars in Karachi."
+    assert not published("Has Tesla said that it would sell electric cars in Karachi?", draft, article)
 
 
 def test_a_number_of_another_article_does_not_back_a_claim():

@@ -23,8 +23,8 @@ def evidence_of(question, *texts):
 
 
 def printed(question, draft, *texts):
-    grounded = ground(question, draft, evidence_of(question, *texts), encoder=FakeEncoder())
-    return in_own_words(grounded, question)
+    evidence = evidence_of(question, *texts)
+    return in_own_words(ground(question, draft, evidence, encoder=FakeEncoder()), question, evidence)
 
 
 def test_a_claim_that_follows_its_sentence_is_printed_as_the_sentence():
@@ -51,8 +51,22 @@ def test_a_sentence_that_two_claims_follow_is_printed_once():
     assert [claim.text for claim in grounded.claims] == [SIX_ROOMS]
 
 
-def test_what_is_not_published_stays_in_the_record_as_drafted():
+def test_a_claim_with_a_word_that_its_sentence_does_not_hold_gives_way_to_the_sentence():
+    article = "Umar Saif, a caretaker minister of the federal government in office since August, met the ambassador on Monday."
+    (claim,) = printed("Was Umar Saif a permanent minister?", "Yes, Umar Saif was a permanent minister.", article).claims
+    assert (claim.text, claim.quoted) == (article, True)
+
+
+def test_a_miscount_stays_unpublished_and_the_sentence_that_it_was_held_against_is_printed():
     grounded = printed("How many exhibits are there?", "The Taizhou expo has 9,000 exhibits of the newest kind.", ARTICLE)
+    assert [(c.text, c.markers, c.drafted) for c in grounded.claims] == [
+        ("The Taizhou expo has 9,000 exhibits of the newest kind.", (), ""),
+        (SIX_ROOMS, (1,), ""),
+    ]
+
+
+def test_a_claim_that_says_nothing_brings_no_sentence():
+    grounded = printed("How many exhibits are there?", "The passages do not mention the number of exhibits.", ARTICLE)
     assert [(c.markers, c.quoted) for c in grounded.claims] == [((), False)]
 
 
@@ -67,7 +81,7 @@ def test_a_role_swapped_within_a_sentence_is_set_right_by_the_sentence():
 )
 def test_every_printed_quote_is_its_span_and_every_marker_is_cited(words, question):
     evidence = evidence_of(question, ARTICLE, MET)
-    grounded = in_own_words(ground(question, " ".join(words), evidence, encoder=FakeEncoder()), question)
+    grounded = in_own_words(ground(question, " ".join(words), evidence, encoder=FakeEncoder()), question, evidence)
     grounded = with_nearest(grounded, evidence.sentences[0])
     quotes = {citation.marker: citation.quote for citation in grounded.citations}
     assert {marker for claim in grounded.claims for marker in claim.markers} == set(quotes)
