@@ -5,12 +5,12 @@ It holds no logic of its own, and imports what is slow only inside the verb that
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import traceback
 import warnings
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +46,10 @@ app = typer.Typer(
 )
 
 Articles = Annotated[Path, typer.Argument(help="Folder of articles (txt, md, html), read with its subfolders.")]
+Against = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.jsonl", help="Compare with the --details of an earlier run.", show_default=False),
+]
 Asked = Annotated[str | None, typer.Argument(help="The question, in quotes.", show_default=False)]
 Auth = Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask readers for these.", show_default=False)]
 BatchFile = Annotated[
@@ -62,6 +66,10 @@ Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch NAME, or the two mod
 GoldFile = Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Questions with their answers, one JSON object a line.")]
 Index = Annotated[Path | None, typer.Option(help="Folder of the index; `index` unless configured.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on one line, for programs.")]
+Make = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="First make FILE.jsonl: at most N questions from your articles.", min=3, show_default=False),
+]
 ModelName = Annotated[str | None, typer.Argument(help="A name of the list, or a hub id (org/name).", show_default=False)]
 Rebuild = Annotated[bool, typer.Option("--rebuild", help="Begin anew, also where the index is damaged or foreign.")]
 Top = Annotated[int, typer.Option(help="How many passages to show.", min=1, max=50)]
@@ -196,26 +204,69 @@ def chat(index: Index = None) -> None:
         converse(assistant)
 
 
-@app.command("eval", epilog="Example: rag eval tests/data/questions.jsonl --details details.jsonl")
-def evaluate(questions: GoldFile, index: Index = None, as_json: Json = False, details: Details = None) -> None:
-    """Measure the answers to questions whose answers are known."""
-    from rag import evaluation
+@app.command("eval", epilog="Example: rag eval made.jsonl --make 60 --details details.jsonl")
+def evaluate(
+    questions: GoldFile,
+    index: Index = None,
+    as_json: Json = False,
+    details: Details = None,
+    make: Make = None,
+    against: Against = None,
+) -> None:
+    """Measure the answers to questions with known answers.
 
-    config, asked = _config(index), evaluation.load_questions(questions)
+    With --make, the questions are made from your articles by rule, no model involved; with --against, two runs are compared.
+    """
+    from rag import comparison, evaluation
+
+    config, earlier = _config(index), comparison.read_details(against) if against else None
+    if make:
+        _make_questions(questions, config, make)
+    asked = evaluation.load_questions(questions)
+    outcomes: list[evaluation.Outcome] = []
     with _output(details) as out, _meter() as meter, open_assistant(config, meter) as assistant:
-        done = itertools.count(1)
 
         def watch(outcome: evaluation.Outcome) -> None:
-            meter.questions(next(done), len(asked))
+            outcomes.append(outcome)
+            meter.questions(len(outcomes), len(asked))
             if out:
                 out.write(f"{json_line(evaluation.details(outcome))}\n".encode())
 
         figures = evaluation.evaluate(assistant, asked, watch=watch).figures()
+    compared = comparison.compare(outcomes, earlier) if earlier else None
     if as_json:
-        _print_json({"schema": SCHEMA, **figures})
-    else:
-        rows = [(name, "-" if value is None else f"{value:g}", evaluation.MEANINGS[name]) for name, value in figures.items()]
-        emit("\n".join(table(("figure", "value", "meaning"), rows, right=frozenset({"value"}))))
+        _print_json({"schema": SCHEMA, **figures, **({"against": asdict(compared)} if compared else {})})
+        return
+    rows = [(name, _figure(value), evaluation.MEANINGS[name]) for name, value in figures.items()]
+    emit("\n".join(table(("figure", "value", "meaning"), rows, right=frozenset({"value"}))))
+    if compared:
+        rows = [(name, _figure(compared.before[name]), _figure(now)) for name, now in compared.now.items()]
+        emit("\n" + "\n".join(table((f"against {against}", "before", "now"), rows, right=frozenset({"before", "now"}))))
+        for word, ids in (("right", compared.became_right), ("wrong", compared.became_wrong)):
+            emit(
+                f"became {word}: {len(ids)} {'question' if len(ids) == 1 else 'questions'} {one_line(', '.join(ids))}".rstrip()
+            )
+
+
+def _make_questions(target: Path, config: Config, number: int) -> None:
+    from rag.questions import make_questions
+    from rag.store import Store
+
+    if target.exists():
+        raise UsageError(f"{target} exists; measure with `rag eval {target}`, or name a new file for the questions")
+    with Store.open(config.index) as store:
+        made = make_questions(list(store.passages([int(i) for i in store.ids()]).values()), number=number)
+    if not made:
+        raise UsageError("the articles give no question by rule: they tell no number, sum, share, year or day; write your own")
+    with _output(target) as out:
+        if out:
+            out.write("".join(f"{json_line(one.record(i))}\n" for i, one in enumerate(made, 1)).encode())
+    answerable = sum(bool(one.answers) for one in made)
+    say(f"{target}: {len(made)} questions made by rule, {len(made) - answerable} of them not answered by the articles")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
 
 
 @app.command(epilog="Example: rag doctor --index ~/articles-index")

@@ -233,10 +233,11 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
     for sentence in cited:
         units = measured(sentence.text)
         misread += [f"{n} {'/'.join(sorted(u))}" for n, u in measured(text).items() if n in units and not u & units[n]]
-        said = content_sequence(sentence.text)
+        said, counts = content_sequence(sentence.text), counted(sentence.text)
         for number, thing in counted(text):
             at, where = ([i for i, term in enumerate(said) if term == wanted] for wanted in (number, thing))
-            if at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH:
+            others = not where and any(number == n for n, _ in counts)  # it counts something else there
+            if others or (at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH):
                 misread.append(f"{number} {thing}")
     return misread
 

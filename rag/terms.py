@@ -23,7 +23,9 @@ MEASURED = re.compile(
     r"|tons?|kilograms?|kg|years?|months?|weeks?|days?|hours?|minutes?|seconds?)\b",
     re.IGNORECASE,
 )
-COUNTED = re.compile(r"(?P<number>(?<![\w.,])\d+(?:[.,]\d+)*)(?P<things>(?: [a-z]+){1,3})")
+COUNTED = re.compile(
+    r"(?P<number>(?<![\w.,])\d+(?:[.,]\d+)*)(?: (?:thousand|[mbt]r?illion))?(?! per)(?P<things>(?: [a-z]+){1,3})"
+)
 YEAR = re.compile(r"1\d{3}|20\d{2}")
 CAPITALISED_RUN = re.compile(r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)+")
 SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "rs": "rupe", "km": "kilomet"}
@@ -138,7 +140,7 @@ def counted(text: str) -> list[tuple[str, str]]:
     pairs = []
     for match in COUNTED.finditer(text):
         things = content_words(match["things"])
-        if things and not YEAR.fullmatch(match["number"]):
+        if things and not (YEAR.fullmatch(match["number"]) and match["number"] >= "1600"):  # 1500 acres, and in 1620 ships left
             pairs.append((_plain(match["number"]), stem(things[0])))
     return pairs
 

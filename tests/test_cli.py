@@ -525,6 +525,30 @@ def test_eval_names_the_line_that_is_no_question(run, assistant):
     one_error_line(run("eval", "q.jsonl", "--details", "no/out.jsonl"), "no/out.jsonl", code=2)
 
 
+def test_eval_compares_with_an_earlier_run(run, assistant):
+    gold = {"id": 1, "question": "How many?", "answerable": True, "answers": ["2,500"], "sources": ["a.txt"], "evidence": []}
+    Path("q.jsonl").write_text(json.dumps(gold), encoding="utf-8")
+    run("eval", "q.jsonl", "--details", "before.jsonl")
+    result = run("eval", "q.jsonl", "--against", "before.jsonl")
+    assert "became right: 0 questions" in result.out
+    assert any(line.split() == ["answer_acc", "1", "1"] for line in result.out.splitlines())
+    assert json.loads(run("eval", "q.jsonl", "--against", "before.jsonl", "--json").out)["against"]["now"]["answer_acc"] == 1
+    one_error_line(run("eval", "q.jsonl", "--against", "none.jsonl"), "none.jsonl", "--details", code=2)
+
+
+def test_eval_makes_questions_from_the_index_once(run, assistant, indexed):
+    Path("seeds/a.txt").write_text(
+        "Cars at the Taizhou expo\n\nThe Taizhou expo had 2,500 exhibits of new cars.", encoding="utf-8"
+    )
+    run("index")
+    made = run("eval", "made.jsonl", "--make", "6")
+    assert made.code == 0
+    assert "questions made by rule" in made.err
+    lines = [json.loads(line) for line in Path("made.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert lines and {line["answerable"] for line in lines} <= {True, False}
+    one_error_line(run("eval", "made.jsonl", "--make", "6"), "made.jsonl exists", "rag eval made.jsonl", code=2)
+
+
 # doctor, models, ui
 
 

@@ -541,6 +541,15 @@ def test_a_false_statement_made_of_the_articles_own_words_is_not_printed(what):
     assert all(claim.quoted for claim in printed.claims if claim.markers)
 
 
+def test_a_number_that_counts_something_else_in_the_article_does_not_back_a_claim():
+    article = "With six rooms the Taizhou expo has 2,500 exhibits. Karachi Industrial Park covers 1500 acres."
+    assert not published(
+        "How many visitors came to the Taizhou expo?", "About 2,500 visitors came to the Taizhou expo.", article
+    )
+    assert not published("How many jobs will the park bring?", "Karachi Industrial Park will bring 1500 jobs.", article)
+    assert published("How many exhibits are there?", "The Taizhou expo has 2,500 exhibits.", article)
+
+
 def test_a_name_of_the_question_that_begins_a_claim_must_stand_in_the_article():
     article = "BYD said that it would sell three models of electric cars in Karachi."
     draft = "Tesla said that it would sell three models of electric cars in Karachi."

@@ -24,7 +24,7 @@ ORDER = """
     terms retriever
     evidence prompt generator claims grounding quoting answerability
     assistant __init__
-    record explain measures evaluation batch doctor
+    record explain measures evaluation comparison questions batch doctor
     terminal progress chat cli
     examples opening render webguard
 """.split()
