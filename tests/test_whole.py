@@ -25,8 +25,8 @@ QUESTIONS = ROOT / "tests/data/questions.jsonl"
 
 # Reached on tests/data/questions.jsonl with the default models; a change that loses any of it must say why.
 LEAST = {
-    "answer_acc": 0.78,
-    "refuse_recall": 0.60,
+    "answer_acc": 0.79,
+    "refuse_recall": 0.73,
     "cite_any": 1.0,
     "quotes_exact": 1.0,
     "every_sentence_cited": 1.0,
