@@ -23,10 +23,11 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it when it is i
 import gradio as gr  # noqa: E402
 
 from rag import render  # noqa: E402
-from rag.assistant import Assistant, check_question  # noqa: E402
+from rag.assistant import Assistant  # noqa: E402
 from rag.errors import UsageError  # noqa: E402
 from rag.examples import example_questions  # noqa: E402
 from rag.opening import Opening, problem  # noqa: E402
+from rag.question import check_question  # noqa: E402
 from rag.render import Turn  # noqa: E402
 from rag.store import Store  # noqa: E402
 from rag.webguard import guards, login  # noqa: E402

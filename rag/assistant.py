@@ -5,7 +5,6 @@ The only file that knows all of it. Every answer that leaves it has been checked
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,15 +14,14 @@ from rag import answerability, prompt
 from rag.claims import MARKER, claims_of
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
-from rag.errors import UsageError
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.generator import CausalGenerator
 from rag.grounding import Grounded, ground
 from rag.models import ensure, silent
+from rag.question import check_question, standalone
 from rag.quoting import in_own_words, with_nearest
 from rag.retriever import HybridRetriever
 from rag.store import Store
-from rag.terms import content_terms, names
 from rag.types import Answer, Status, Verdict
 
 if TYPE_CHECKING:
@@ -38,26 +36,26 @@ if TYPE_CHECKING:
     from rag.fetch import Progress
     from rag.types import Claim, Encoder, Generator, Hit, Message, Retriever
 
-MAX_QUESTION_CHARS = 2000
-JOINERS = "\u200c\u200d"  # invisible, and part of words in Persian, Urdu and Hindi, and of emoji
 MAX_NEW_TOKENS = 96
 CLOSEST = 3  # articles named by a refusal
 NEAR_ENOUGH = 0.15  # cosine of the best passage; below it none is about the question, and the generator is not asked
-
-# What may make a question depend on the one before it.
-BEGINS_LEANING = re.compile(r"(?:and|but|so|what about|how about)\b", re.IGNORECASE)
-PRONOUN = re.compile(r"\b(?:he|she|it(?! true)|they|him|her|them|his|hers|its|their)\b", re.IGNORECASE)
 
 
 class Assistant:
     """An open index with its models; a context manager. One object may be asked from several threads."""
 
-    def __init__(self, retriever: Retriever, encoder: Encoder, generator: Generator, *, passages_read: int) -> None:
-        """Wire parts that are open already; :meth:`open` opens the real ones."""
+    def __init__(
+        self, retriever: Retriever, encoder: Encoder, generator: Generator, *, passages_read: int, follow_ups: bool = True
+    ) -> None:
+        """Wire parts that are open already; :meth:`open` opens the real ones.
+
+        Without ``follow_ups`` every question is taken by itself, whatever was asked before.
+        """
         self._retriever = retriever
         self._encoder = encoder
         self._generator = generator
         self._passages_read = passages_read
+        self._follow_ups = follow_ups
         self._store: Store | None = None
 
     @classmethod
@@ -73,7 +71,8 @@ class Assistant:
             generator_folder = ensure(config.generator, "generator", progress=progress)
             encoder = SentenceEncoder(encoder_folder)
             retriever = HybridRetriever(store, config.index, encoder)
-            assistant = cls(retriever, encoder, CausalGenerator(generator_folder), passages_read=config.passages_read)
+            generator = CausalGenerator(generator_folder)
+            assistant = cls(retriever, encoder, generator, passages_read=config.passages_read, follow_ups=config.follow_ups)
         except BaseException:
             store.close()
             raise
@@ -110,7 +109,7 @@ class Assistant:
         :raises UsageError: the question is empty, too long or no text.
         """
         question = check_question(question)
-        inquiry = _Inquiry(question, standalone(question, history))
+        inquiry = _Inquiry(question, standalone(question, history) if self._follow_ups else question)
         with inquiry.timed("retrieve"):
             inquiry.hits = tuple(self._retriever.retrieve(inquiry.standalone, top_k=self._passages_read))
         if max((hit.cosine for hit in inquiry.hits), default=0.0) < NEAR_ENOUGH:
@@ -222,39 +221,6 @@ class _Inquiry:
             threshold=answerability.THRESHOLD,
             timings_ms={step: round(ms, 1) for step, ms in self.timings_ms.items()},
         )
-
-
-def check_question(question: str) -> str:
-    """Give the question without surrounding space and control characters.
-
-    :raises UsageError: it is no text, holds no letter or digit, or is longer than ``MAX_QUESTION_CHARS``.
-    """
-    if not isinstance(question, str):
-        raise UsageError(f"a question is text, not {type(question).__name__}; ask for example: How many exhibits were there?")
-    if len(question) > MAX_QUESTION_CHARS:
-        raise UsageError(f"the question has {len(question):,} characters, at most {MAX_QUESTION_CHARS:,} are read; shorten it")
-    plain = " ".join("".join(c if c.isprintable() or c in JOINERS else " " for c in question).split())
-    if not any(c.isalnum() for c in plain):
-        raise UsageError("the question is empty; ask for example: How many exhibits were there?")
-    return plain
-
-
-def standalone(question: str, history: Sequence[Message]) -> str:
-    """Give a question that can be understood without the chat: one that leans on it takes the question before along."""
-    asked = [turn["content"] for turn in history if turn["role"] == "user"]
-    if not asked or not _leans(question):
-        return question
-    try:
-        return f"{question} (asked after: {check_question(asked[-1][:MAX_QUESTION_CHARS])})"
-    except UsageError:  # it was none
-        return question
-
-
-def _leans(question: str) -> bool:
-    """Say whether a question needs the one before it: a pronoun that no name comes before, an opening "and", or no content."""
-    pronoun = PRONOUN.search(question)
-    named = bool(pronoun and names(question[: pronoun.start()]))
-    return bool(BEGINS_LEANING.match(question)) or bool(pronoun and not named) or not content_terms(question)
 
 
 def marked(claim: Claim) -> str:

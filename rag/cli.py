@@ -160,8 +160,8 @@ def ask(
         return
     if batch is not None or question is None:
         raise UsageError('give one question, or --batch FILE.jsonl: rag ask "How many exhibits were there?"')
-    from rag.assistant import check_question
     from rag.explain import explained_record, sections
+    from rag.question import check_question
 
     check_question(question)
     with _meter() as meter, open_assistant(_config(index), meter) as assistant:
@@ -179,7 +179,7 @@ def ask(
 @app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
 def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = False) -> None:
     """Show the passages that fit a question best."""
-    from rag.assistant import check_question
+    from rag.question import check_question
     from rag.retriever import HybridRetriever
     from rag.store import Store
 

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag import answerability
-from rag.assistant import MAX_QUESTION_CHARS, Assistant, check_question, standalone
+from rag.assistant import Assistant
 from rag.encoder import SentenceEncoder
 from rag.errors import UsageError
 from rag.generator import CausalGenerator
 from rag.passages import split
+from rag.question import MAX_QUESTION_CHARS, check_question
 from rag.retriever import HybridRetriever
 from rag.store import Store
 from rag.types import Answer, Message, Status, Verdict
@@ -404,58 +405,9 @@ def test_any_text_is_a_question_or_refused(text):
 # --- the chat before
 
 
-@pytest.mark.parametrize(
-    "question",
-    [
-        "And in Lahore?",
-        "What about the price?",
-        "Why?",
-        "When was it opened?",
-        "How many rooms does it have?",
-        "Who praised them?",
-    ],
-)
-def test_a_question_that_leans_takes_the_one_before_along(question):
-    whole = standalone(question, asked("Who opened the Zanzibar fair?"))
-    assert question in whole
-    assert "Zanzibar" in whole
-
-
-@pytest.mark.parametrize(
-    "question",
-    [QUESTION, "Who is Ahsan Iqbal?", "What did Shehzad Khan praise in Taizhou?", "Which firms make tyres in Sialkot?"],
-)
-def test_an_old_topic_is_not_dragged_into_a_question_that_stands_alone(question):
-    assert standalone(question, asked("Who opened the Zanzibar fair?", "And in Lahore?")) == question
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        "How many exhibits were there at the Taizhou expo?",
-        "Is there a car factory in Karachi?",
-        "What did Ahsan Iqbal say that China should build?",
-        "Which minister said that Pakistan needs electric cars?",
-        "What did Taizhou gain from its car industry?",
-        "Is it true that Taizhou has 6,000 firms?",
-    ],
-)
-def test_a_pronoun_that_the_question_explains_itself_drags_nothing_in(question):
-    assert standalone(question, asked("Who opened the Zanzibar fair?")) == question
-
-
-@pytest.mark.parametrize("history", [(), asked(), [{"role": "assistant", "content": "Hello."}]])
-def test_without_an_earlier_question_nothing_is_added(history):
-    assert standalone("And in Lahore?", history) == "And in Lahore?"
-
-
 @pytest.mark.parametrize("earlier", ["???", "", " ", "😀", "\0"])
 def test_an_earlier_turn_that_was_no_question_does_not_spoil_the_next(earlier):
     assert assistant(DRAFT).ask("And how many rooms does it have?", history=asked(earlier))
-
-
-def test_the_one_before_is_cut_where_it_is_huge():
-    assert len(standalone("And in Lahore?", asked("word " * 100_000))) < 2 * MAX_QUESTION_CHARS + 100
 
 
 def test_an_answer_says_how_a_leaning_question_was_understood(willing):
@@ -463,6 +415,13 @@ def test_an_answer_says_how_a_leaning_question_was_understood(willing):
     assert answer.question == "And how many exhibits does it have?"
     assert "Taizhou" in answer.standalone_question
     assert any("Taizhou" in note for note in answer.notes)
+
+
+def test_a_question_is_taken_by_itself_where_follow_ups_are_off(willing):
+    parts = assistant(DRAFT)
+    alone = Assistant(parts._retriever, parts._encoder, parts._generator, passages_read=4, follow_ups=False)
+    answer = alone.ask("And how many exhibits does it have?", history=asked("What is the Taizhou expo?"))
+    assert answer.standalone_question == answer.question
 
 
 def test_what_an_assistant_turn_said_is_never_read():

@@ -21,7 +21,7 @@ ORDER = """
     decoding sentences newspage sections corpus passages
     runtime encoder
     database store vectors indexer
-    terms retriever
+    terms question retriever
     evidence prompt generator claims grounding quoting answerability
     assistant __init__
     record explain measures evaluation comparison questions batch doctor
