@@ -26,25 +26,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A logistic regression of the signals, and the ``models`` whose answers it was fitted on (``benchmarks/fit_refusal.py``).
+    """A logistic regression of the signals, fitted by ``benchmarks/fit_refusal.py``."""
 
-    Below ``threshold`` a question is refused.
-    """
-
-    threshold: float
     intercept: float
     weights: Mapping[str, float]
-    models: tuple[str, ...]
 
 
-def read_fit() -> Fit:
-    """Read ``refusal.toml``."""
+def _read_fits() -> tuple[float, dict[bool, Fit]]:
     table = tomllib.loads(files("rag").joinpath("refusal.toml").read_text(encoding="utf-8"))
-    return Fit(table["threshold"], table["intercept"], table["weights"], tuple(table["fitted_on"]["models"]))
+    fits = {checked: table[name] for checked, name in ((True, "with_checker"), (False, "without_checker"))}
+    return table["threshold"], {checked: Fit(fit["intercept"], fit["weights"]) for checked, fit in fits.items()}
 
 
-FIT = read_fit()
-THRESHOLD = FIT.threshold
+THRESHOLD, FITS = (
+    _read_fits()
+)  # below the threshold a question is refused; a fit for answers with the checker, one for those without
 
 ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide)\b|\bin (?:what|which) year\b"
@@ -84,7 +80,9 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
     sentences = [evidence.sentences[i] for i in cited]
     asked, named = content_terms(question), names(question)
     beside = frozenset[str]().union(*(s.passage_words for s in sentences))
-    return {
+    seen = [hit.found.probability for hit in hits if hit.found]
+    found = {"found": max(seen), "found_cited": max((float(evidence.found[i]) for i in cited), default=0.0)} if seen else {}
+    return found | {
         "passage_cosine": max((hit.cosine for hit in hits), default=0.0),
         "sentence_cosine": max((float(evidence.likeness[i]) for i in cited), default=0.0),
         "sentence_coverage": max((len(asked & s.terms) for s in sentences), default=0) / max(1, len(asked)),
@@ -97,7 +95,13 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
 
 def probability(measured: Mapping[str, float]) -> float:
     """Weigh signals: the probability that the articles answer the question."""
-    return 1 / (1 + math.exp(-FIT.intercept - sum(weight * measured[name] for name, weight in FIT.weights.items())))
+    fit = fit_of(measured)
+    return 1 / (1 + math.exp(-fit.intercept - sum(weight * measured[name] for name, weight in fit.weights.items())))
+
+
+def fit_of(measured: Mapping[str, float]) -> Fit:
+    """Give what weighs these signals: whether the checker had a say is seen in them."""
+    return FITS["found" in measured]
 
 
 def missing_words(question: str, evidence: Evidence) -> list[str]:

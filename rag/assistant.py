@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rag import answerability, prompt
+from rag.checker import Checker
 from rag.claims import MARKER, claims_of
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.generator import CausalGenerator
 from rag.grounding import Grounded, ground
-from rag.models import ensure, silent
+from rag.models import CHECKER, checker_weights, ensure, silent
 from rag.question import check_question, standalone
 from rag.quoting import in_own_words, with_nearest
+from rag.reranking import RerankingRetriever
 from rag.retriever import HybridRetriever
 from rag.store import Store
 from rag.types import Answer, Status, Verdict
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from rag.config import Config
     from rag.evidence import Evidence
     from rag.fetch import Progress
-    from rag.types import Claim, Encoder, Generator, Hit, Message, Retriever
+    from rag.types import Claim, Encoder, Generator, Hit, Message, Retriever, Verifier
 
 MAX_NEW_TOKENS = 96
 CLOSEST = 3  # articles named by a refusal
@@ -45,15 +47,24 @@ class Assistant:
     """An open index with its models; a context manager. One object may be asked from several threads."""
 
     def __init__(
-        self, retriever: Retriever, encoder: Encoder, generator: Generator, *, passages_read: int, follow_ups: bool = True
+        self,
+        retriever: Retriever,
+        encoder: Encoder,
+        generator: Generator,
+        *,
+        verifier: Verifier | None = None,
+        passages_read: int,
+        follow_ups: bool = True,
     ) -> None:
         """Wire parts that are open already; :meth:`open` opens the real ones.
 
-        Without ``follow_ups`` every question is taken by itself, whatever was asked before.
+        Without a ``verifier`` a sentence is checked by its words, numbers and names alone; without ``follow_ups`` every
+        question is taken by itself, whatever was asked before.
         """
         self._retriever = retriever
         self._encoder = encoder
         self._generator = generator
+        self._verifier = verifier
         self._passages_read = passages_read
         self._follow_ups = follow_ups
         self._store: Store | None = None
@@ -69,10 +80,21 @@ class Assistant:
         try:
             encoder_folder = ensure(config.encoder, "encoder", progress=progress)
             generator_folder = ensure(config.generator, "generator", progress=progress)
+            weights = checker_weights() if config.checker else None
+            checker = Checker(weights, ensure(CHECKER.base, "encoder", progress=progress)) if weights else None
             encoder = SentenceEncoder(encoder_folder)
-            retriever = HybridRetriever(store, config.index, encoder)
+            retriever: Retriever = HybridRetriever(store, config.index, encoder)
+            if checker:
+                retriever = RerankingRetriever(retriever, checker)
             generator = CausalGenerator(generator_folder)
-            assistant = cls(retriever, encoder, generator, passages_read=config.passages_read, follow_ups=config.follow_ups)
+            assistant = cls(
+                retriever,
+                encoder,
+                generator,
+                verifier=checker,
+                passages_read=config.passages_read,
+                follow_ups=config.follow_ups,
+            )
         except BaseException:
             store.close()
             raise
@@ -142,7 +164,14 @@ class Assistant:
     def _checked(self, inquiry: _Inquiry, *, growing: bool = False) -> Answer:
         """Ground the draft, or the finished part of a growing one, and decide whether it is an answer."""
         with inquiry.timed("check"):
-            grounded = ground(inquiry.standalone, inquiry.draft, inquiry.evidence, encoder=self._encoder, growing=growing)
+            grounded = ground(
+                inquiry.standalone,
+                inquiry.draft,
+                inquiry.evidence,
+                encoder=self._encoder,
+                verifier=self._verifier,
+                growing=growing,
+            )
             grounded = in_own_words(grounded, inquiry.standalone, inquiry.evidence)
             if inquiry.evidence.sentences and not growing:
                 grounded = with_nearest(grounded, nearest(inquiry.standalone, inquiry.evidence))

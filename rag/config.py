@@ -23,6 +23,7 @@ class Config(BaseSettings):
     generator: str = "qwen2.5-coder-0.5b-instruct"
     passage_tokens: int = Field(default=160, ge=32, le=256, description="budget of one passage, in the encoder's tokens")
     passages_read: int = Field(default=8, ge=1, le=20, description="how many passages evidence is looked for in")
+    checker: bool = Field(default=True, description="whether a trained network looks for the answer and checks each sentence")
     follow_ups: bool = Field(default=True, description="whether a question may lean on the one before it in a chat")
 
     @classmethod

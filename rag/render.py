@@ -135,9 +135,18 @@ def _claim(index: int, claim: Claim) -> str:
     if claim.verdict is Verdict.SUPPORTED:
         return f"<span>{shown(claim.text)}{markers}</span>"
     return (
-        f'<span class="partly" title="{shown(claim.reason)}"><span>{shown(claim.text)}</span>{markers}'
+        f'<span class="partly" title="{shown(claim.reason)}">{_with_unbacked(claim)}{markers}'
         "<small>partly supported</small></span>"
     )
+
+
+def _with_unbacked(claim: Claim) -> str:
+    """Escape a claim, the words that its sources do not hold underlined."""
+    text, at = "", 0
+    for start, end in claim.unbacked:
+        text += f"{shown(claim.text[at:start])}<u>{shown(claim.text[start:end])}</u>"
+        at = end
+    return text + shown(claim.text[at:])
 
 
 def _refusal(index: int, answer: Answer) -> list[str]:

@@ -52,6 +52,27 @@ class Passage:
         """The passage's words: ``document.text[start:end]``."""
         return self.document.text[self.start : self.end]
 
+    @property
+    def headed(self) -> str:
+        """The words under the heading, unless they begin with it: what is read when the passage is read by itself."""
+        text = self.text
+        return text if text.startswith(self.heading) else f"{self.heading}\n{text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a :class:`Finder` says of one text: the probability (0..1) that it answers the question, and where.
+
+    ``places`` are characters of the text at which the answer may begin, each with its probability given that it is there.
+    """
+
+    probability: float
+    places: tuple[tuple[int, float], ...] = ()
+
+    def within(self, start: int, end: int) -> float:
+        """Give the probability that the answer is there and begins at the characters from ``start`` to before ``end``."""
+        return self.probability * sum(p for at, p in self.places if start <= at < end)
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -60,7 +81,7 @@ class Hit:
     ``cosine`` is the similarity of question and passage (-1..1); ``bm25`` is the lexical score (0 and up, 0 when no word is
     shared). ``dense_rank`` and ``bm25_rank`` are its places, from 1, in the search by vectors and in that by words; None where
     that search did not give it. ``copies`` are further passages that say the same in nearly the same words, left out of the
-    ranking.
+    ranking. ``found`` is what was seen of an answer in ``passage.headed``; None where nothing looked for one.
     """
 
     passage: Passage
@@ -71,6 +92,7 @@ class Hit:
     copies: tuple[Passage, ...] = ()
     dense_rank: int | None = None
     bm25_rank: int | None = None
+    found: Found | None = None
 
 
 class Verdict(StrEnum):
@@ -133,7 +155,8 @@ class Claim:
     ``checks`` are those that were made, in order. ``quoted`` marks a sentence of an article, word for word: it stands in the
     place of ``drafted``, or was added because the draft left it out, and ``drafted`` is empty.
     ``compared`` are the sentences that it was held against, published or not; empty when it got no further than being no
-    statement.
+    statement. ``unbacked`` are the characters of ``text``, half-open, whose words a partly supported claim has from no sentence
+    that it cites.
     """
 
     text: str
@@ -144,6 +167,7 @@ class Claim:
     quoted: bool = False
     drafted: str = ""
     compared: tuple[Span, ...] = ()
+    unbacked: tuple[tuple[int, int], ...] = ()
 
     @property
     def failed(self) -> Check | None:
@@ -214,6 +238,20 @@ class Retriever(Protocol):
 
     def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
         """Give at most ``top_k`` hits, best first; empty when nothing matches at all."""
+
+
+class Finder(Protocol):
+    """Question and texts to whether each answers it."""
+
+    def find(self, question: str, texts: Sequence[str]) -> list[Found]:
+        """Judge each text, in the order of ``texts``."""
+
+
+class Verifier(Protocol):
+    """Claim and evidence to a verdict."""
+
+    def verify(self, claim: str, evidence: str) -> float:
+        """Give the probability (0..1) that the claim follows from the evidence."""
 
 
 class Generator(Protocol):

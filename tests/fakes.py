@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rag import models
-from rag.types import Document, Hit, Passage
+from rag.types import Document, Found, Hit, Passage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,6 +94,23 @@ class ScriptedGenerator:
             raise
         finally:
             self.ended = True
+
+
+class FakeChecker:
+    """Finds an answer where a text holds the given words, at their place; lets a claim follow unless it holds a given word."""
+
+    def __init__(self, *answers: str, denies: str = "\0") -> None:
+        self.answers = answers
+        self.denies = denies
+        self.read: list[str] = []
+
+    def find(self, question: str, texts: Sequence[str]) -> list[Found]:
+        self.read += texts
+        places = [next((text.index(a) for a in self.answers if a in text), None) for text in texts]
+        return [Found(0.1) if at is None else Found(0.9, ((at, 1.0),)) for at in places]
+
+    def verify(self, claim: str, evidence: str) -> float:
+        return 0.0 if self.denies in claim else 1.0
 
 
 class ListRetriever:

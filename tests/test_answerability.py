@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from fakes import FakeEncoder, ListRetriever, document
+from fakes import FakeChecker, FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answerability import FIT, missing_words, probability, signals, type_fits
+from rag.answerability import FITS, missing_words, probability, signals, type_fits
 from rag.evidence import NO_EVIDENCE, Evidence, gather
 from rag.grounding import Grounded, ground
 from rag.quoting import in_own_words
+from rag.reranking import RerankingRetriever
 from rag.types import Hit
 
 EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. Minister Ahsan Iqbal met Umar Saif in Islamabad."
 
 
-def checked(question: str, draft: str, *articles: str) -> tuple[str, list[Hit], Evidence, Grounded]:
+def checked(
+    question: str, draft: str, *articles: str, checker: FakeChecker | None = None
+) -> tuple[str, list[Hit], Evidence, Grounded]:
     """Give what ``signals`` and ``probability`` are computed from."""
-    hits = ListRetriever(*(document(f"{i}.txt", text) for i, text in enumerate(articles or (EXPO,)))).hits
+    retriever = ListRetriever(*(document(f"{i}.txt", text) for i, text in enumerate(articles or (EXPO,))))
+    hits = (RerankingRetriever(retriever, checker) if checker else retriever).retrieve(question, top_k=8)
     evidence = gather(question, hits, FakeEncoder())
     return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder())
 
@@ -28,8 +32,17 @@ def weighed(*given):
 
 
 def test_what_was_fitted_is_measured_and_no_support_makes_an_answer_less_likely():
-    assert set(FIT.weights) <= set(signals(*checked("How many exhibits?", "It has 2,500 exhibits.")))
-    assert all(weight > 0 for weight in FIT.weights.values())
+    for with_checker, fit in FITS.items():
+        checker = FakeChecker("2,500") if with_checker else None
+        measured = signals(*checked("How many exhibits?", "It has 2,500 exhibits.", checker=checker))
+        assert set(fit.weights) <= set(measured)
+        assert all(weight > 0 for weight in fit.weights.values())
+
+
+def test_an_answer_found_where_it_is_cited_makes_an_answer_likelier_than_one_found_nowhere():
+    asked = "How many exhibits?", "It has 2,500 exhibits."
+    there, nowhere = (weighed(*checked(*asked, checker=FakeChecker(answer))) for answer in ("2,500", "9,999"))
+    assert there > nowhere
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,8 +10,8 @@ from fakes import FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.evidence import NO_EVIDENCE, SENTENCES_READ, excerpts, gather
-from rag.types import Hit, Passage
+from rag.evidence import NO_EVIDENCE, SENTENCES_READ, excerpts, gather, nearest
+from rag.types import Found, Hit, Passage
 
 TEXTS = st.text(alphabet=st.sampled_from("aB é😀车。.!?\n\u2028\u200d،؟0١,“”- \t"), max_size=120)
 
@@ -32,6 +32,23 @@ def test_vectors_and_likeness_go_with_the_sentences():
     assert evidence.vectors.shape == (2, encoder.dimension)
     assert int(evidence.likeness.argmax()) == 1
     assert evidence.likeness[1] == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("title", ["Fleet", "One car."])
+def test_what_was_found_in_a_passage_belongs_to_the_sentence_where_it_begins(title):
+    passage = Passage(document("a.txt", "One car. Two trains. Three ships.", title=title), 0, 0, 33, title)
+    found = Found(0.8, ((passage.headed.index("trains"), 0.75), (passage.headed.index("ships"), 0.25)))
+    evidence = gather("q", [Hit(passage, 1, 1.0, 1.0, 0.0, found=found)], FakeEncoder())
+    held = {s.text: float(p) for s, p in zip(evidence.sentences, evidence.found, strict=True)}
+    assert held["Two trains."] == pytest.approx(0.6)
+    assert held["Three ships."] == pytest.approx(0.2)
+    assert held.get("One car.", 0.0) == 0.0
+
+
+def test_where_the_answer_was_found_is_read_first():
+    plain, looked = (gather("How many?", hits_of("One car. Two trains. Three ships."), FakeEncoder()) for _ in range(2))
+    looked.found[2] = 0.9
+    assert (nearest("How many?", plain).text, nearest("How many?", looked).text) == ("One car.", "Three ships.")
 
 
 def test_the_encoder_is_asked_once():

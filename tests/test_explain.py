@@ -7,15 +7,13 @@ import re
 from dataclasses import replace
 
 import pytest
-from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, document
+from fakes import FakeChecker, FakeEncoder, ListRetriever, ScriptedGenerator, document
 
 from rag import answerability
-from rag.answerability import FIT
 from rag.assistant import Assistant
-from rag.evidence import NO_EVIDENCE
 from rag.explain import CHECKS, SIGNALS, STEPS, decided, explained_record, sections
-from rag.grounding import Grounded
 from rag.record import answer_record
+from rag.reranking import RerankingRetriever
 from rag.types import Passage, Status
 
 EXPO = document(
@@ -36,8 +34,11 @@ TITLES = [
 ]
 
 
-def ask(draft=DRAFT, *, question=QUESTION, documents=(EXPO,), cosine=0.8, history=()):
-    asking = Assistant(ListRetriever(*documents, cosine=cosine), FakeEncoder(), ScriptedGenerator(draft), passages_read=4)
+def ask(draft=DRAFT, *, question=QUESTION, documents=(EXPO,), cosine=0.8, history=(), checker=None):
+    retriever = ListRetriever(*documents, cosine=cosine)
+    if checker:
+        retriever = RerankingRetriever(retriever, checker)
+    asking = Assistant(retriever, FakeEncoder(), ScriptedGenerator(draft), verifier=checker, passages_read=4)
     return asking.ask(question, history=history)
 
 
@@ -98,6 +99,16 @@ def test_the_points_told_add_up_to_the_probability_told():
     assert sum(parts) == pytest.approx(whole, abs=0.01 * len(parts))
     assert f"probability {answer.answerability:.3f}" in text
     assert answerability.probability(answer.signals) == pytest.approx(answer.answerability, abs=0.002)
+
+
+def test_the_checkers_part_in_an_answer_is_told():
+    answer = ask("The Taizhou expo has 2,500 exhibits.", checker=FakeChecker("2,500", denies="has"))
+    assert "the checker: probability 0.900 that it answers the question" in told(answer, "Passages")
+    assert "FAILED, follows from its source" in told(answer, "How each")
+    assert explained_record(answer)["explain"]["hits"][0]["found"] == 0.9
+    weighed = {name for name in answer.signals if name.startswith("found")}
+    assert all(name in told(answer, "Why") for name in weighed)
+    assert weighed
 
 
 def test_the_times_told_add_up():
@@ -175,9 +186,8 @@ def test_a_refusal_with_nothing_to_publish_says_so_and_invents_no_probability(dr
 
 
 def test_every_signal_check_and_step_is_explained():
-    answer = ask()
-    measured = answerability.signals(QUESTION, (), NO_EVIDENCE, Grounded((), ()))
-    assert set(SIGNALS) == set(measured) >= set(FIT.weights)
+    answer = ask(checker=FakeChecker("2,500"))
+    assert set(SIGNALS) == set(answer.signals) > set(ask().signals)
     assert set(CHECKS) == {check.name for claim in answer.claims for check in claim.checks}
     assert set(STEPS) == set(answer.timings_ms)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from rag import database, indexer
 from rag.errors import CorpusError, IndexMismatch, ModelError, StoreError
-from rag.indexer import embedded_text, index_folder
+from rag.indexer import index_folder
 from rag.store import Store
 from rag.types import Document, Passage
 from rag.vectors import Vectors
@@ -427,7 +427,7 @@ def assert_agrees(index, *, at_least):
         held = Vectors.load(store, index)
         assert len(held) == store.counts().passages
         for i, passage in store.passages(store.ids().tolist()).items():
-            assert held.search(FakeEncoder().encode([embedded_text(passage)])[0], 1)[0][1] > 0.99, i
+            assert held.search(FakeEncoder().encode([passage.headed])[0], 1)[0][1] > 0.99, i
             assert i in dict(store.search_text([passage.text], top_k=99))
 
 
@@ -439,4 +439,4 @@ def assert_agrees(index, *, at_least):
 )
 def test_the_heading_is_embedded_unless_the_text_begins_with_it(heading, expected):
     document = Document("a.txt", "So. More were sold.", "t", None, "0")
-    assert embedded_text(Passage(document, 0, 4, 19, heading)) == expected
+    assert Passage(document, 0, 4, 19, heading).headed == expected

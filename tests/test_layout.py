@@ -19,9 +19,9 @@ ORDER = """
     types errors config
     manifest fetch conversion models
     decoding sentences newspage sections corpus passages
-    runtime encoder
+    runtime encoder crossencoder checker
     database store vectors indexer
-    terms question retriever
+    terms question retriever reranking
     evidence prompt generator claims grounding quoting answerability
     assistant __init__
     record explain measures evaluation comparison questions batch doctor

@@ -158,6 +158,14 @@ def test_partly_supported_sentences_are_marked_and_others_are_not():
     assert 'title="the articles say it only in part"' in html
 
 
+def test_the_words_of_a_partly_supported_sentence_that_its_source_does_not_hold_are_underlined():
+    text = "Fees & fares <rose> in Lahore."
+    at = text.index("fares <rose>")
+    claims = (Claim(text, Verdict.PARTLY, 0.5, (1,), unbacked=((at, at + 5), (at + 7, at + 11))),)
+    html = render.conversation([Turn("And?", answer(claims=claims))])
+    assert "Fees &amp; <u>fares</u> &lt;<u>rose</u>&gt; in Lahore." in html
+
+
 def test_a_follow_up_shows_how_it_was_understood():
     html = render.conversation([Turn("And when?", answer(standalone_question="When did the expo open?"))])
     assert "Understood as: When did the expo open?" in html

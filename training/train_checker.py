@@ -1,0 +1,232 @@
+"""Train the checker: data -> rag/checker.safetensors.
+
+usage: train_checker.py DATA_FOLDER [--work FOLDER] [--seed N]
+
+Starts from the encoder's weights and leaves its word embeddings as they are, so that only the layers and heads are kept. One pass
+over the data; after each part of it the held-out part is measured, and the best weights so far are the ones kept. A checkpoint is
+written to the work folder every few minutes: a run that was cut goes on from it. Deterministic for a seed on one machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pairs import Pair, batches, pairs
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import safe_open
+from safetensors.torch import save_file
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from transformers import AutoTokenizer
+
+from rag.config import load_config
+from rag.crossencoder import MAX_TOKENS, CrossEncoder
+from rag.models import ensure
+
+TARGET = Path(__file__).parent.parent / "rag" / "checker.safetensors"
+BATCH_TOKENS = 7168  # padded: 32 pairs of 224
+RATE, WARM_UP, DECAY, CLIP = 1.2e-4, 0.06, 0.01, 1.0
+SPAN_WEIGHT = 0.5  # of the loss over where the answer stands, beside whether it is there
+PARTS = 6  # of the pass, each followed by a look at the held-out part
+CHECKPOINT_EVERY = 150  # steps
+IGNORED = -100
+
+
+class Encoded:
+    """Pairs as token ids, with their targets in tokens: place 0 stands for "the answer is not here"."""
+
+    def __init__(self, some: Sequence[Pair], tokenizer: Any) -> None:
+        got = tokenizer(
+            [pair.first for pair in some],
+            [pair.second for pair in some],
+            truncation="only_second",
+            max_length=MAX_TOKENS,
+            return_offsets_mapping=True,
+        )
+        self.ids, self.segments = got["input_ids"], got["token_type_ids"]
+        self.lengths = [len(ids) for ids in self.ids]
+        self.answers = [float("nan") if pair.answers is None else float(pair.answers) for pair in some]
+        self.verdict = [IGNORED if pair.verdict is None else pair.verdict for pair in some]
+        spans = [self._span(pair, *both) for pair, *both in zip(some, got["offset_mapping"], self.segments, strict=True)]
+        self.start, self.end = map(list, zip(*spans, strict=True))
+
+    @staticmethod
+    def _span(pair: Pair, offsets: Sequence[tuple[int, int]], segments: Sequence[int]) -> tuple[int, int]:
+        if not pair.span:
+            return (0, 0) if pair.answers is False else (IGNORED, IGNORED)
+        start, end = pair.span
+        inside = [i for i, (a, b) in enumerate(offsets) if segments[i] == 1 and a < end and b > start]
+        return (inside[0], inside[-1]) if inside else (IGNORED, IGNORED)
+
+    def batch(self, chosen: Sequence[int]) -> dict[str, Tensor]:
+        """Give tensors of the chosen pairs, padded to the longest."""
+        longest = max(self.lengths[i] for i in chosen)
+        padded = {
+            "ids": [self.ids[i] + [0] * (longest - self.lengths[i]) for i in chosen],
+            "segments": [self.segments[i] + [0] * (longest - self.lengths[i]) for i in chosen],
+            "mask": [[1] * self.lengths[i] + [0] * (longest - self.lengths[i]) for i in chosen],
+        }
+        targets = {name: [getattr(self, name)[i] for i in chosen] for name in ("answers", "verdict", "start", "end")}
+        return {name: torch.tensor(rows) for name, rows in (padded | targets).items()}
+
+
+def outputs(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Give the logits in fp32; tokens that are no place for an answer are as good as out of the span's."""
+    with torch.autocast("cpu", torch.bfloat16):
+        answers, start, end, verdict = network(batch["ids"], batch["segments"], batch["mask"])
+    outside = torch.where(batch["segments"] == 1, 0.0, -1e4)
+    outside[:, 0] = 0.0
+    return {
+        "answers": answers.float(),
+        "start": start.float() + outside,
+        "end": end.float() + outside,
+        "verdict": verdict.float(),
+    }
+
+
+def loss_of(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    """Give the mean loss of a pair, over the heads that it has a target for."""
+    got = outputs(network, batch)
+    asked = ~batch["answers"].isnan()
+    total = nn.functional.binary_cross_entropy_with_logits(got["answers"][asked], batch["answers"][asked], reduction="sum")
+    for name, weight in (("start", SPAN_WEIGHT / 2), ("end", SPAN_WEIGHT / 2), ("verdict", 1.0)):
+        total = total + weight * nn.functional.cross_entropy(got[name], batch[name], reduction="sum")
+    return total / len(asked)
+
+
+@torch.inference_mode()
+def held_out(network: nn.Module, data: Encoded) -> dict[str, float]:
+    """Measure both judgements, as areas under the curve, and how often the answer's first token is found."""
+    seen: dict[str, list[float]] = {name: [] for name in ("answers", "held", "supported", "follows", "found")}
+    for chosen in batches(data.lengths, tokens=BATCH_TOKENS, draw=random.Random(0)):  # noqa: S311 - no secret
+        batch = data.batch(chosen)
+        got = outputs(network, batch)
+        asked, claims, placed = ~batch["answers"].isnan(), batch["verdict"] >= 0, batch["start"] > 0
+        seen["answers"] += got["answers"][asked].tolist()
+        seen["held"] += batch["answers"][asked].tolist()
+        seen["supported"] += got["verdict"].softmax(1)[claims, 0].tolist()
+        seen["follows"] += (batch["verdict"][claims] == 0).float().tolist()
+        seen["found"] += (got["start"][:, 1:].argmax(1) + 1 == batch["start"])[placed].float().tolist()
+    return {
+        "answers_auc": round(float(roc_auc_score(seen["held"], seen["answers"])), 4),
+        "supported_auc": round(float(roc_auc_score(seen["follows"], seen["supported"])), 4),
+        "start_found": round(sum(seen["found"]) / len(seen["found"]), 4),
+    }
+
+
+class Run:
+    """A training run that can be cut and go on."""
+
+    def __init__(self, network: CheckerNetwork, steps: int, work: Path) -> None:
+        self.network, self.work = network, work
+        self.free = {name: p for name, p in network.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.AdamW(self.free.values(), lr=RATE, weight_decay=DECAY)
+        warm = max(1, round(WARM_UP * steps))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm)))
+        )
+        self.step, self.best = 0, 0.0
+        work.mkdir(parents=True, exist_ok=True)
+
+    def learn(self, batch: dict[str, Tensor]) -> float:
+        """Take one step and give its loss."""
+        loss = loss_of(self.network, batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.free.values(), CLIP)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        return loss.item()
+
+    def keep(self, path: Path) -> None:
+        """Write the weights that were trained, in bf16."""
+        _write({name: p.detach().to(torch.bfloat16) for name, p in self.free.items()}, path, {})
+
+    def checkpoint(self) -> None:
+        """Write all that the next step depends on."""
+        tensors = {f"weights.{name}": p.detach() for name, p in self.free.items()}
+        for name, p in self.free.items():
+            tensors |= {f"{key}.{name}": value for key, value in self.optimizer.state[p].items() if key != "step"}
+        _write(tensors, self.work / "checkpoint.safetensors", {"step": str(self.step), "best": str(self.best)})
+
+    def resume(self) -> None:
+        """Go on from the checkpoint, if there is one."""
+        path = self.work / "checkpoint.safetensors"
+        if not path.exists():
+            return
+        with safe_open(path, "pt") as file, torch.no_grad():  # type: ignore[no-untyped-call]
+            self.step, self.best = int(file.metadata()["step"]), float(file.metadata()["best"])
+            for name, p in self.free.items():
+                p.copy_(file.get_tensor(f"weights.{name}"))
+                moments = {key: file.get_tensor(f"{key}.{name}") for key in ("exp_avg", "exp_avg_sq")}
+                self.optimizer.state[p] = {"step": torch.tensor(float(self.step)), **moments}
+        self.schedule.last_epoch = self.step - 1
+        self.schedule.step()
+
+
+def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    beside = path.with_suffix(".part")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata=metadata)
+    os.replace(beside, path)
+
+
+def main() -> None:
+    """Train, and leave the best weights where the product finds them."""
+    parser = argparse.ArgumentParser(description="Train the checker.")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path, default=Path(".training"))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    torch.manual_seed(arguments.seed)
+    folder = ensure(load_config().encoder, "encoder")
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    # Without dropout, which sends attention down a path three times as slow here; one pass over the data overfits little.
+    bert = AutoModel.from_pretrained(
+        folder,
+        local_files_only=True,
+        add_pooling_layer=False,
+        attn_implementation="eager",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    bert.embeddings.requires_grad_(False)
+    network = CheckerNetwork(bert, bert.config.hidden_size)
+    train, val = (Encoded(pairs(arguments.data, part, seed=arguments.seed), tokenizer) for part in ("train", "val"))
+    plan = list(batches(train.lengths, tokens=BATCH_TOKENS, draw=random.Random(arguments.seed)))  # noqa: S311 - no secret
+    run = Run(network, len(plan), arguments.work)
+    run.resume()
+    looks = {round(len(plan) * (part + 1) / PARTS) for part in range(PARTS)}
+    columns = (TextColumn("loss {task.fields[loss]:.3f}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("", total=len(plan), completed=run.step, loss=0.0)
+        smooth, started, first = 0.0, time.time(), run.step
+        for chosen in plan[run.step :]:
+            loss = run.learn(train.batch(chosen))
+            smooth = 0.98 * smooth + 0.02 * loss if smooth else loss
+            progress.update(task, completed=run.step, loss=smooth)
+            if run.step in looks:
+                figures = held_out(network, val)
+                rate = (time.time() - started) / (run.step - first)
+                print(
+                    json.dumps({"step": run.step, "loss": round(smooth, 4), "seconds_a_step": round(rate, 2), **figures}),
+                    flush=True,
+                )
+                if (score := figures["answers_auc"] + figures["supported_auc"]) > run.best:
+                    run.best = score
+                    run.keep(arguments.work / "best.safetensors")
+            if run.step % CHECKPOINT_EVERY == 0 or run.step in looks:
+                run.checkpoint()
+    os.replace(arguments.work / "best.safetensors", TARGET)
+
+
+if __name__ == "__main__":
+    main()
