@@ -267,7 +267,9 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
             others = not where and any(number == n for n, _ in counts)  # it counts something else there
             if others or (at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH):
                 misread.append(f"{number} {thing}")
-    return misread
+    told = {pair for sentence in cited for pair in counted(sentence.text)}
+    things = {thing for _, thing in told}  # counted otherwise in one cited sentence, its number said of another thing in another
+    return misread + [f"{number} {thing}" for number, thing in counted(text) if thing in things and (number, thing) not in told]
 
 
 def _unanchored_numbers(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:

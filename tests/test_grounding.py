@@ -7,7 +7,7 @@ import time
 
 import pytest
 from fakes import FakeChecker, FakeEncoder, ListRetriever, document
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rag.claims import claims_of
@@ -377,6 +377,7 @@ def test_sentences_of_the_article_itself_are_all_published(chosen):
 
 
 @settings(max_examples=80, deadline=None)
+@example(2024)  # the year of another sentence
 @given(st.integers(0, 10**7))
 def test_a_number_is_published_only_when_the_article_has_it(number):
     said = published("How many exhibits?", f"The Taizhou expo has {number:,} exhibits.", EXPO)
@@ -542,10 +543,10 @@ def test_a_false_statement_made_of_the_articles_own_words_is_not_printed(what):
 
 
 def test_the_words_of_a_partly_supported_claim_that_it_cites_nothing_for_are_told():
-    draft = "Some 2,500 exhibits in six rooms astonished delighted visitors."
+    draft = "The expo delighted visitors and astonished critics on Tuesday."
     (claim,) = check("What is there?", draft, EXPO).claims
     assert claim.verdict is Verdict.PARTLY
-    assert [draft[a:b] for a, b in claim.unbacked] == ["astonished", "delighted", "visitors"]
+    assert [draft[a:b] for a, b in claim.unbacked] == ["delighted", "visitors", "astonished", "critics"]
     (whole,) = check("What is there?", "It has 2,500 exhibits in six rooms.", EXPO).claims
     assert not whole.unbacked
 
