@@ -15,6 +15,7 @@ from rag.claims import claims_of
 from rag.terms import (
     NEGATIONS,
     WORD,
+    YEAR,
     content_sequence,
     content_terms,
     counted,
@@ -267,9 +268,14 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
             others = not where and any(number == n for n, _ in counts)  # it counts something else there
             if others or (at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH):
                 misread.append(f"{number} {thing}")
+    # What one cited sentence counts otherwise, and a year, are not counted by a number that stands in another.
     told = {pair for sentence in cited for pair in counted(sentence.text)}
-    things = {thing for _, thing in told}  # counted otherwise in one cited sentence, its number said of another thing in another
-    return misread + [f"{number} {thing}" for number, thing in counted(text) if thing in things and (number, thing) not in told]
+    things, figures = ({pair[i] for pair in told} for i in (1, 0))
+    return misread + [
+        f"{number} {thing}"
+        for number, thing in counted(text)
+        if (number, thing) not in told and (thing in things or (YEAR.fullmatch(number) and number not in figures))
+    ]
 
 
 def _unanchored_numbers(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:

@@ -567,7 +567,9 @@ def test_what_words_and_numbers_rule_out_is_not_put_to_the_verifier():
             raise AssertionError(claim)
 
     evidence = evidence_of("How many exhibits?", EXPO)
-    assert not ground("How many exhibits?", "It has 900 exhibits.", evidence, encoder=FakeEncoder(), verifier=Unasked()).citations
+    assert not ground(
+        "How many exhibits?", "It has 900 exhibits.", evidence, encoder=FakeEncoder(), verifier=Unasked()
+    ).citations
 
 
 def test_a_number_that_counts_something_else_in_the_article_does_not_back_a_claim():
