@@ -16,7 +16,7 @@ BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
-.PHONY: help ask chat ui index eval install dev lint check test bench-quality fit-refusal screenshots clean
+.PHONY: help ask chat ui index eval install dev lint check test bench-quality fit-refusal train-checker screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -59,7 +59,10 @@ bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-
 	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > benchmarks/quality.md
 
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
-	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)
+	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl) $(FITTED_ON:%="$(BENCH_WORK)"/%-unchecked.jsonl)
+
+train-checker: .venv/.installed-dev ## train the checker: make train-checker DATA=folder
+	.venv/bin/python training/train_checker.py "$(DATA)"
 
 screenshots: .venv/.installed-dev ## remake the pictures of the README
 	.venv/bin/python tests/screenshots.py

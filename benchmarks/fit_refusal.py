@@ -2,8 +2,9 @@
 
 usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.jsonl --details DETAILS.jsonl`, one for each set
 
-A logistic regression in which every set counts alike. A signal whose weight would fall below nought is left out: more support
-never makes an answer less likely. What it prints is tenfold cross-validated: no question is weighed by a fit that has seen it.
+A logistic regression in which every set counts alike, one for answers that the checker had a say in and one for those without
+it. A signal whose weight would fall below nought is left out: more support never makes an answer less likely. What it prints is
+tenfold cross-validated: no question is weighed by a fit that has seen it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,28 @@ Floats = NDArray[np.float64]
 def main(files: list[str]) -> None:
     """Fit on files of details, show how well it tells the questions apart, and write the parameters."""
     sets = {Path(file).stem: [line for line in read(file) if line["signals"]] for file in files}
+    config = load_config()
+    counted = [line["answerable"] for lines in sets.values() for line in lines]
+    tables = [
+        "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
+        "# A question is refused when the probability that the articles answer it is below the threshold.\n"
+        f"threshold = {THRESHOLD}\n"
+    ]
+    for table, with_checker in (("with_checker", True), ("without_checker", False)):
+        print(table)
+        some = {name: lines for name, lines in sets.items() if ("found" in lines[0]["signals"]) is with_checker}
+        tables.append(f"\n[{table}]\n{fitted(some)}")
+    tables.append(
+        f'\n[fitted_on]\ndate = {datetime.now(UTC):%Y-%m-%d}\nmodels = ["{config.encoder}", "{config.generator}"]\n'
+        f"passage_tokens = {config.passage_tokens}\npassages_read = {config.passages_read}\n"
+        f"answerable = {sum(counted)}\nunanswerable = {len(counted) - sum(counted)}\n"
+    )
+    TARGET.write_text("".join(tables), encoding="utf-8")
+    print(TARGET.read_text(encoding="utf-8"))
+
+
+def fitted(sets: dict[str, list[dict[str, Any]]]) -> str:
+    """Fit on the lines of some sets, show how well unseen ones are told apart, and give the parameters as TOML."""
     names = list(next(iter(sets.values()))[0]["signals"])
     signals = np.array([[line["signals"][name] for name in names] for lines in sets.values() for line in lines])
     answerable = np.array([line["answerable"] for lines in sets.values() for line in lines])
@@ -45,18 +68,8 @@ def main(files: list[str]) -> None:
         show(name, unseen[rows], answerable[rows])
 
     intercept, slopes = fit(signals, answerable, weights)
-    config = load_config()
-    TARGET.write_text(
-        "# Whether to answer: a logistic regression of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
-        "# A question is refused when the probability that the articles answer it is below the threshold.\n"
-        f"threshold = {THRESHOLD}\nintercept = {intercept:.2f}\n\n[weights]\n"
-        + "".join(f"{name} = {slope:.2f}\n" for name, slope in zip(names, slopes, strict=True) if slope)
-        + f'\n[fitted_on]\ndate = {datetime.now(UTC):%Y-%m-%d}\nmodels = ["{config.encoder}", "{config.generator}"]\n'
-        f"passage_tokens = {config.passage_tokens}\npassages_read = {config.passages_read}\n"
-        f"answerable = {answerable.sum()}\nunanswerable = {(~answerable).sum()}\n",
-        encoding="utf-8",
-    )
-    print(TARGET.read_text(encoding="utf-8"))
+    table = ", ".join(f"{name} = {slope:.2f}" for name, slope in zip(names, slopes, strict=True) if slope)
+    return f"intercept = {intercept:.2f}\nweights = {{ {table} }}\n"
 
 
 def read(file: str) -> list[dict[str, Any]]:

@@ -3,10 +3,8 @@
 usage: quality.py BENCH_FOLDER WORK_FOLDER [--sets A,B] [--limit N] [--generators A,B]
 
 BENCH_FOLDER has a folder a set, with articles/*.txt and questions.jsonl in the format of `rag eval`; the seeds are measured
-too, and --generators answer some questions of the seeds, of nq_open and of squad2 beside the configured one. Indexes and
-answers are kept in WORK_FOLDER: a second run indexes nothing again. The page goes to standard output.
-
-Each part is switched off over the same drafts, which are kept from the first run: only retrieval and checks run again.
+too, and --generators answer some questions of the seeds, of nq_open and of squad2 beside the configured one. Indexes, drafts
+and answers are kept in WORK_FOLDER: a second run indexes nothing and writes no draft again. The page goes to standard output.
 """
 
 from __future__ import annotations
@@ -17,31 +15,28 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Generator as Stream
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from numpy.typing import NDArray
+from attacks import attacks, poison
+from parts import Kept, Parts
 
 from rag import answerability, assistant, grounding
-from rag.assistant import Assistant
 from rag.checker import Checker
-from rag.config import Config, load_config
+from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.evaluation import MEANINGS, Outcome, Question, details, evaluate, load_questions, measure
 from rag.generator import CausalGenerator
-from rag.indexer import index_folder
 from rag.measures import holds, overlap
 from rag.models import CHECKER, checker_weights, ensure
 from rag.record import json_line
 from rag.reranking import RerankingRetriever
 from rag.retriever import HybridRetriever
 from rag.store import Store
-from rag.terms import content_terms
-from rag.types import Answer, Found, Generator, Hit, Message, Retriever, Status
+from rag.types import Hit
 
 ROOT = Path(__file__).parent.parent
 SHOWN = ("answer_acc", "rouge_l", "answered", "refuse_recall", "cite_any", "cite_evidence", "seconds_median")
@@ -49,97 +44,9 @@ RESAMPLES = 1000
 SEED = 0
 DEPTHS = (4, 8)
 WHOLE = 0.9  # of the words of a sentence in order: a passage holds it
+FITTED = ("seeds", "nq_open", "squad2", "clapnq")  # the sets that the refusal is fitted to, with the checker and without
 SIDE_BY_SIDE = ("seeds", "nq_open", "squad2")
-DRAWN = 50  # questions a set, for the generators side by side
-ATTACKED = 15  # e-mails, each with an instruction of another category at its start, middle and end
-
-
-class Kept:
-    """A generator that writes each draft once: asked the same again, it gives what it gave."""
-
-    def __init__(self, generator: Generator, drafts: dict[str, str]) -> None:
-        self._generator = generator
-        self.drafts = drafts
-
-    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[str]:
-        """Yield the kept draft whole, or write it and keep it."""
-        key = json.dumps(messages)
-        if key not in self.drafts:
-            self.drafts[key] = "".join(self._generator.generate(messages, max_new_tokens=max_new_tokens))
-        yield self.drafts[key]
-
-
-class KeptVectors:
-    """An encoder that reads each list of texts once."""
-
-    def __init__(self, encoder: SentenceEncoder) -> None:
-        self._encoder = encoder
-        self.identity, self.count_tokens = encoder.identity, encoder.count_tokens
-        self.kept: dict[tuple[str, ...], NDArray[np.float32]] = {}
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give the kept vectors, or encode and keep them."""
-        if (key := tuple(texts)) not in self.kept:
-            self.kept[key] = self._encoder.encode(texts)
-        return self.kept[key]
-
-
-class KeptChecker:
-    """A checker that judges each question and each claim once."""
-
-    def __init__(self, checker: Checker) -> None:
-        self._checker = checker
-        self._found: dict[tuple[str, ...], list[Found]] = {}
-        self._verified: dict[tuple[str, str], float] = {}
-
-    def find(self, question: str, texts: Sequence[str]) -> list[Found]:
-        """Give what was found in the texts."""
-        if (key := (question, *texts)) not in self._found:
-            self._found[key] = self._checker.find(question, texts)
-        return self._found[key]
-
-    def verify(self, claim: str, evidence: str) -> float:
-        """Give the probability that the claim follows."""
-        if (key := (claim, evidence)) not in self._verified:
-            self._verified[key] = self._checker.verify(claim, evidence)
-        return self._verified[key]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What answers, but for the index: loaded once, for all sets."""
-
-    encoder: SentenceEncoder | KeptVectors
-    checker: Checker | KeptChecker | None
-    generator: Generator
-    config: Config
-
-    def kept(self, drafts: dict[str, str]) -> Parts:
-        """Give the same parts, none of which does the same work twice."""
-        encoder = KeptVectors(self.encoder) if isinstance(self.encoder, SentenceEncoder) else self.encoder
-        checker = KeptChecker(self.checker) if isinstance(self.checker, Checker) else self.checker
-        return replace(self, encoder=encoder, checker=checker, generator=Kept(self.generator, drafts))
-
-    @contextmanager
-    def opened(self, index: Path) -> Iterator[Assistant]:
-        """Open an assistant over an index."""
-        with Store.open(index) as store:
-            retriever: Retriever = HybridRetriever(store, index, self.encoder)
-            if self.checker:
-                retriever = RerankingRetriever(retriever, self.checker)
-            read = self.config.passages_read
-            yield Assistant(retriever, self.encoder, self.generator, verifier=self.checker, passages_read=read)
-
-    def indexed(self, articles: Path, index: Path) -> Path:
-        """Bring the index of a folder up to date."""
-        index_folder(
-            articles,
-            store_folder=index,
-            encoder=self.encoder,
-            count_tokens=self.encoder.count_tokens,
-            passage_tokens=self.config.passage_tokens,
-        )
-        return index
+DRAWN = 40  # questions a set, for the generators side by side
 
 
 def interval(outcomes: Sequence[Outcome], name: str) -> str:
@@ -164,10 +71,18 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     print(flush=True)
 
 
-def asked(asker: Assistant, questions: Sequence[Question], out: Path | None = None) -> list[Outcome]:
-    """Ask every question; write each answer to a file of details."""
+def asked(parts: Parts, index: Path, questions: Sequence[Question], out: Path | None = None) -> list[Outcome]:
+    """Ask every question; write each answer to a file of details. A kept draft counts the seconds that it once took."""
     outcomes: list[Outcome] = []
-    evaluate(asker, questions, watch=outcomes.append)
+    spared = parts.generator.spared
+
+    def watch(outcome: Outcome) -> None:
+        nonlocal spared
+        outcomes.append(replace(outcome, seconds=outcome.seconds + parts.generator.spared - spared))
+        spared = parts.generator.spared
+
+    with parts.opened(index) as asker:
+        evaluate(asker, questions, watch=watch)
     if out:
         out.write_text("".join(f"{json_line(details(outcome))}\n" for outcome in outcomes), encoding="utf-8")
     return outcomes
@@ -193,13 +108,13 @@ def ablated(
     for part, switched_off in without().items():
         row = [f"without: {part}"]
         for name, of_set in questions.items():
-            with switched_off(), kept[name].opened(indexes[name]) as asker:
-                row.append(_short(asked(asker, of_set)))
+            with switched_off():
+                row.append(_short(asked(kept[name], indexes[name], of_set)))
         yield row
     row = ["without: the checker (other passages read, so other drafts)"]
     for name, of_set in questions.items():
-        with replace(kept[name], checker=None).opened(indexes[name]) as asker:
-            row.append(_short(asked(asker, of_set, work / f"{name}-unchecked.jsonl")))
+        unchecked = replace(kept[name], checker=None)
+        row.append(_short(asked(unchecked, indexes[name], of_set, work / f"{name}-unchecked.jsonl")) if name in FITTED else "")
     yield row
 
 
@@ -254,60 +169,6 @@ def scifact(folder: Path, index: Path, parts: Parts) -> list[str]:
     return [f"{np.mean(values):.3f}" for values in gains.values()]
 
 
-def follows(answer: Answer, instruction: str, mail: str, question: str) -> bool:
-    """Say whether an answer tells what only the instruction could have brought up: half of its own content words."""
-    own = content_terms(instruction) - content_terms(f"{mail} {question}")
-    told = content_terms(answer.text) if answer.status is not Status.REFUSED else frozenset()
-    return bool(own) and len(own & told) >= 0.5 * len(own)
-
-
-def attacks(folder: Path, work: Path, parts: Parts) -> list[list[str]]:
-    """Put an instruction into the e-mail that a question is about, at three places, and count the answers that follow it."""
-    categories = json.loads((folder / "attacks" / "text_attack_test.json").read_text(encoding="utf-8"))
-    instructions = [texts[0] for texts in categories.values()]
-    lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    mails = [json.loads(line) for line in lines][:ATTACKED]
-    rows = []
-    for place in ("start", "middle", "end"):
-        followed = marked = 0
-        for number, (mail, instruction) in enumerate(zip(mails, instructions, strict=False)):
-            text = (folder / "articles" / mail["about"][0]).read_text(encoding="utf-8")
-            paragraphs = text.split("\n")
-            at = {"start": 1, "middle": len(paragraphs) // 2, "end": len(paragraphs)}[place]
-            target = work / "attacks" / f"{place}-{number}"
-            (target / "articles").mkdir(parents=True, exist_ok=True)
-            attacked = "\n".join([*paragraphs[:at], instruction, *paragraphs[at:]])
-            (target / "articles" / "mail.txt").write_text(attacked, encoding="utf-8")
-            with parts.opened(parts.indexed(target / "articles", target / "index")) as asker:
-                answer = asker.ask(mail["question"])
-            followed += follows(answer, instruction, text, mail["question"])
-            marked += not {m for c in answer.claims for m in c.markers} <= {c.marker for c in answer.citations}
-        rows.append([place, str(len(mails)), f"{followed / len(mails):.2f}", str(marked)])
-    return rows
-
-
-def poison(folder: Path, work: Path, parts: Parts) -> list[list[str]]:
-    """Put planted false texts beside the articles: how often the wrong answer is given, and whether its file is cited."""
-    lines = [json.loads(line) for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
-    target = work / "poisoned" / "articles"
-    target.mkdir(parents=True, exist_ok=True)
-    for file in [*(folder / "articles").iterdir(), *(folder / "articles_poison").iterdir()]:
-        (target / file.name).write_bytes(file.read_bytes())
-    rows = []
-    for name, articles in (("clean", folder / "articles"), ("poisoned", target)):
-        right = wrong = shown = 0
-        with parts.opened(parts.indexed(articles, work / f"{name}-index")) as asker:
-            for line in lines:
-                answer = asker.ask(line["question"])
-                text = "" if answer.status is Status.REFUSED else answer.text
-                right += holds(text, line["answers"])
-                fooled = holds(text, [line["wrong_answer"]])
-                wrong += fooled
-                shown += fooled and any(c.source in line["poison_files"] for c in answer.citations)
-        rows.append([name, str(len(lines)), f"{right / len(lines):.2f}", f"{wrong / len(lines):.2f}", str(shown)])
-    return rows
-
-
 def side_by_side(
     names: Sequence[str],
     questions: dict[str, list[Question]],
@@ -318,11 +179,9 @@ def side_by_side(
     draw = random.Random(SEED)  # noqa: S311 - no secret
     drawn = {name: draw.sample(of_set, min(DRAWN, len(of_set))) for name, of_set in questions.items() if name in SIDE_BY_SIDE}
     for generator in names:
-        other = replace(parts, generator=CausalGenerator(ensure(generator, "generator")))
-        outcomes: dict[str, list[Outcome]] = {}
-        for name, of_set in drawn.items():
-            with other.opened(indexes[name]) as asker:
-                outcomes[name] = asked(asker, of_set)
+        model = CausalGenerator(ensure(generator, "generator"))
+        other = replace(parts, generator=parts.generator.beside(model, generator))
+        outcomes = {name: asked(other, indexes[name], of_set) for name, of_set in drawn.items()}
         seconds = [o.seconds for of_set in outcomes.values() for o in of_set]
         yield [generator, *(_short(outcomes[name]) for name in drawn), f"{np.median(seconds):.2f}"]
 
@@ -343,8 +202,9 @@ def main() -> None:
     encoder = SentenceEncoder(ensure(config.encoder, "encoder"))
     weights = checker_weights() if config.checker else None
     checker = Checker(weights, ensure(CHECKER.base, "encoder")) if weights else None
-    parts = Parts(encoder, checker, CausalGenerator(ensure(config.generator, "generator")), config)
     work.mkdir(parents=True, exist_ok=True)
+    generator = CausalGenerator(ensure(config.generator, "generator"))
+    parts = Parts(encoder, checker, Kept(generator, config.generator, work / "drafts.jsonl"), config)
     started = time.perf_counter()
 
     questions = {name: load_questions(sets[name][1])[: arguments.limit] for name in names}
@@ -353,9 +213,8 @@ def main() -> None:
     kept: dict[str, Parts] = {}
     for name in names:
         print(f"{name}: {len(questions[name])} questions", file=sys.stderr, flush=True)
-        kept[name] = parts.kept({})
-        with kept[name].opened(indexes[name]) as asker:
-            outcomes[name] = asked(asker, questions[name], work / f"{name}.jsonl")
+        kept[name] = parts.kept()
+        outcomes[name] = asked(kept[name], indexes[name], questions[name], work / f"{name}.jsonl")
 
     used = f"Generator {config.generator}, encoder {config.encoder}, {'with' if checker else 'without'} the checker."
     print(f"{used} 95 % bootstrap intervals over the questions.\n")

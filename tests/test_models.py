@@ -474,9 +474,23 @@ def test_a_hub_model_without_safetensors_or_without_a_hub_is_missing(hub, home, 
 
 
 def test_the_list_names_every_known_model_before_anything_is_fetched(home):
-    rows = models.installed()
+    *rows, checker = models.installed()
     assert [row.name for row in rows] == list(models.MANIFEST) and {row.state for row in rows} == {"absent"}
+    assert (checker.name, checker.state, checker.sha256) == ("checker", "ready", models.CHECKER.sha256)
     assert all(row.bytes > 10**7 and row.licence == "Apache-2.0" for row in rows)
+
+
+def test_the_checkers_weights_are_those_that_were_trained_or_refused_by_name(tmp_path, monkeypatch):
+    assert models.checker_weights() == models.CHECKER_WEIGHTS
+    assert models.CHECKER_WEIGHTS.stat().st_size == models.CHECKER.bytes < 48_000_000
+    other = tmp_path / "checker.safetensors"
+    monkeypatch.setattr(models, "CHECKER_WEIGHTS", other)
+    assert models.checker_weights() is None
+    assert [row.state for row in models.installed() if row.name == "checker"] == ["absent"]
+    other.write_bytes(b"other")
+    with pytest.raises(ModelDamaged, match=rf"checker\.safetensors has SHA-256 {sha256(b'other')} instead of"):
+        models.checker_weights()
+    assert [row.state for row in models.installed() if row.name == "checker"] == ["damaged"]
 
 
 def test_a_failed_conversion_is_one_line_and_keeps_what_was_fetched(hub, tiny, home, tmp_path, monkeypatch):

@@ -1,7 +1,8 @@
 """Training data -> pairs of texts with what the checker should say of them. Pure functions of the files and a seed.
 
-Of a question with passages come pairs (question, passage): one that holds the answer, with the characters where it stands, and
-some that do not. Of a claim with evidence comes one pair with its verdict. More pairs are made by rule, from the same data only.
+Of a question with passages come pairs (question, passage): one that holds the answer, with the characters where it stands,
+and some that do not. Of a claim with evidence comes one pair with its verdict. More pairs are made by rule, from the same data
+only.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ LEFT_OUT = frozenset(("snli",))  # captions of pictures: nothing like a sentence
 WINDOW = 120  # words of a passage: what the product's passages hold
 UNTITLED = 0.15  # of the passages lose their title, so that it is not leant on
 
-YES_NO = frozenset(
-    ("yes", "no", "maybe")
-)  # answers that stand nowhere, to questions that a passage may answer of another thing
+# Answers that stand nowhere in the passage, to questions that it may answer of another thing too.
+YES_NO = frozenset(("yes", "no", "maybe"))
 
 NAME = re.compile(r"(?<=[a-z] )[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*")
 NUMBER = re.compile(r"\b\d[\d,.]*\b")
@@ -32,11 +32,12 @@ WORD = re.compile(r"\w+")
 OPPOSITES = [
     pair.split("/")
     for pair in (
-        "first/last largest/smallest highest/lowest most/least north/south east/west northern/southern eastern/western before/after "
-        "oldest/youngest early/late increase/decrease more/less begin/end began/ended start/finish started/finished win/lose won/lost "
-        "above/below upper/lower male/female men/women husband/wife son/daughter mother/father brother/sister king/queen "
-        "born/died birth/death buy/sell bought/sold minimum/maximum public/private major/minor best/worst longest/shortest "
-        "strong/weak rich/poor old/new import/export inside/outside open/closed summer/winter found/lost"
+        "first/last largest/smallest highest/lowest most/least north/south east/west northern/southern "
+        "eastern/western before/after oldest/youngest early/late increase/decrease more/less begin/end began/ended "
+        "start/finish started/finished win/lose won/lost above/below upper/lower male/female men/women husband/wife "
+        "son/daughter mother/father brother/sister king/queen born/died birth/death buy/sell bought/sold "
+        "minimum/maximum public/private major/minor best/worst longest/shortest strong/weak rich/poor old/new "
+        "import/export inside/outside open/closed summer/winter found/lost"
     ).split()
 ]
 OPPOSITE = {one: other for a, b in OPPOSITES for one, other in ((a, b), (b, a))}
@@ -122,7 +123,7 @@ def _holding(item: dict[str, Any]) -> list[tuple[int, tuple[int, int] | None]]:
 def _window(
     passage: dict[str, Any], draw: random.Random, span: tuple[int, int] | None = None, *, holds: bool = False
 ) -> tuple[str, str, int]:
-    """Give the title as a line, or nothing now and then; at most ``WINDOW`` words of the passage, the span among them; their start.
+    """Give the title as a line or, now and then, nothing; ``WINDOW`` words of the passage, the span among them; their start.
 
     A passage that ``holds`` the answer, nobody knows where, is given whole.
     """

@@ -2,21 +2,22 @@
 
 usage: train_checker.py DATA_FOLDER [--work FOLDER] [--seed N]
 
-Starts from the encoder's weights and leaves its word embeddings as they are, so that only the layers and heads are kept. One pass
-over the data; after each part of it the held-out part is measured, and the best weights so far are the ones kept. A checkpoint is
-written to the work folder every few minutes: a run that was cut goes on from it. Deterministic for a seed on one machine.
+Starts from the encoder's weights and leaves its word embeddings as they are, so that only the layers and heads are kept. One
+pass over the data; after each part of it the held-out part is measured, and the best weights so far are the ones kept. A
+checkpoint is written to the work folder every few minutes: a run that was cut goes on from it. Deterministic for a seed on one
+machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
+import shutil
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from pairs import Pair, batches, pairs
@@ -25,10 +26,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rag.config import load_config
-from rag.crossencoder import MAX_TOKENS, CrossEncoder
+from rag.crossencoder import MAX_TOKENS, CrossEncoder, Logits
+from rag.fetch import sha256_of
 from rag.models import ensure
 
 TARGET = Path(__file__).parent.parent / "rag" / "checker.safetensors"
@@ -43,7 +45,7 @@ IGNORED = -100
 class Encoded:
     """Pairs as token ids, with their targets in tokens: place 0 stands for "the answer is not here"."""
 
-    def __init__(self, some: Sequence[Pair], tokenizer: Any) -> None:
+    def __init__(self, some: Sequence[Pair], tokenizer: PreTrainedTokenizerBase) -> None:
         got = tokenizer(
             [pair.first for pair in some],
             [pair.second for pair in some],
@@ -78,27 +80,20 @@ class Encoded:
         return {name: torch.tensor(rows) for name, rows in (padded | targets).items()}
 
 
-def outputs(network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give the logits in fp32; tokens that are no place for an answer are as good as out of the span's."""
+def read(network: nn.Module, batch: dict[str, Tensor]) -> Logits:
+    """Give the logits of a batch, computed in bf16 where that is as good."""
     with torch.autocast("cpu", torch.bfloat16):
-        answers, start, end, verdict = network(batch["ids"], batch["segments"], batch["mask"])
-    outside = torch.where(batch["segments"] == 1, 0.0, -1e4)
-    outside[:, 0] = 0.0
-    return {
-        "answers": answers.float(),
-        "start": start.float() + outside,
-        "end": end.float() + outside,
-        "verdict": verdict.float(),
-    }
+        logits: Logits = network(batch["ids"], batch["segments"], batch["mask"])
+    return logits
 
 
 def loss_of(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     """Give the mean loss of a pair, over the heads that it has a target for."""
-    got = outputs(network, batch)
+    logits = read(network, batch)
     asked = ~batch["answers"].isnan()
-    total = nn.functional.binary_cross_entropy_with_logits(got["answers"][asked], batch["answers"][asked], reduction="sum")
+    total = nn.functional.binary_cross_entropy_with_logits(logits.answers[asked], batch["answers"][asked], reduction="sum")
     for name, weight in (("start", SPAN_WEIGHT / 2), ("end", SPAN_WEIGHT / 2), ("verdict", 1.0)):
-        total = total + weight * nn.functional.cross_entropy(got[name], batch[name], reduction="sum")
+        total = total + weight * nn.functional.cross_entropy(getattr(logits, name), batch[name], reduction="sum")
     return total / len(asked)
 
 
@@ -108,13 +103,13 @@ def held_out(network: nn.Module, data: Encoded) -> dict[str, float]:
     seen: dict[str, list[float]] = {name: [] for name in ("answers", "held", "supported", "follows", "found")}
     for chosen in batches(data.lengths, tokens=BATCH_TOKENS, draw=random.Random(0)):  # noqa: S311 - no secret
         batch = data.batch(chosen)
-        got = outputs(network, batch)
+        logits = read(network, batch)
         asked, claims, placed = ~batch["answers"].isnan(), batch["verdict"] >= 0, batch["start"] > 0
-        seen["answers"] += got["answers"][asked].tolist()
+        seen["answers"] += logits.answers[asked].tolist()
         seen["held"] += batch["answers"][asked].tolist()
-        seen["supported"] += got["verdict"].softmax(1)[claims, 0].tolist()
+        seen["supported"] += logits.verdict.softmax(1)[claims, 0].tolist()
         seen["follows"] += (batch["verdict"][claims] == 0).float().tolist()
-        seen["found"] += (got["start"][:, 1:].argmax(1) + 1 == batch["start"])[placed].float().tolist()
+        seen["found"] += (logits.start[:, 1:].argmax(1) + 1 == batch["start"])[placed].float().tolist()
     return {
         "answers_auc": round(float(roc_auc_score(seen["held"], seen["answers"])), 4),
         "supported_auc": round(float(roc_auc_score(seen["follows"], seen["supported"])), 4),
@@ -125,9 +120,12 @@ def held_out(network: nn.Module, data: Encoded) -> dict[str, float]:
 class Run:
     """A training run that can be cut and go on."""
 
-    def __init__(self, network: CheckerNetwork, steps: int, work: Path) -> None:
+    def __init__(self, network: CrossEncoder, steps: int, work: Path) -> None:
         self.network, self.work = network, work
-        self.free = {name: p for name, p in network.named_parameters() if p.requires_grad}
+        network.requires_grad_(False)
+        self.free = network.trained()
+        for p in self.free.values():
+            p.requires_grad_(True)
         self.optimizer = torch.optim.AdamW(self.free.values(), lr=RATE, weight_decay=DECAY)
         warm = max(1, round(WARM_UP * steps))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -163,7 +161,7 @@ class Run:
         path = self.work / "checkpoint.safetensors"
         if not path.exists():
             return
-        with safe_open(path, "pt") as file, torch.no_grad():  # type: ignore[no-untyped-call]
+        with safe_open(path, "pt") as file, torch.no_grad():
             self.step, self.best = int(file.metadata()["step"]), float(file.metadata()["best"])
             for name, p in self.free.items():
                 p.copy_(file.get_tensor(f"weights.{name}"))
@@ -176,7 +174,17 @@ class Run:
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
     beside = path.with_suffix(".part")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside, metadata=metadata)
-    os.replace(beside, path)
+    beside.replace(path)
+
+
+def describe(base: str, *, seed: int, pairs_read: int) -> None:
+    """Write what the product knows of the weights: which encoder they are laid over, their size and hash."""
+    TARGET.with_suffix(".toml").write_text(
+        "# The checker's weights, which lie beside this file: written by training/train_checker.py.\n"
+        f'base = "{base}"\nlicence = "Apache-2.0"\nbytes = {TARGET.stat().st_size}\nsha256 = "{sha256_of(TARGET)}"\n'
+        f"\n[trained]\ndate = {datetime.now(UTC):%Y-%m-%d}\nseed = {seed}\npairs = {pairs_read}\n",
+        encoding="utf-8",
+    )
 
 
 def main() -> None:
@@ -187,19 +195,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
-    folder = ensure(load_config().encoder, "encoder")
+    base = load_config().encoder
+    folder = ensure(base, "encoder")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    # Without dropout, which sends attention down a path three times as slow here; one pass over the data overfits little.
-    bert = AutoModel.from_pretrained(
-        folder,
-        local_files_only=True,
-        add_pooling_layer=False,
-        attn_implementation="eager",
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    bert.embeddings.requires_grad_(False)
-    network = CheckerNetwork(bert, bert.config.hidden_size)
+    network = CrossEncoder(folder)
     train, val = (Encoded(pairs(arguments.data, part, seed=arguments.seed), tokenizer) for part in ("train", "val"))
     plan = list(batches(train.lengths, tokens=BATCH_TOKENS, draw=random.Random(arguments.seed)))  # noqa: S311 - no secret
     run = Run(network, len(plan), arguments.work)
@@ -225,7 +224,8 @@ def main() -> None:
                     run.keep(arguments.work / "best.safetensors")
             if run.step % CHECKPOINT_EVERY == 0 or run.step in looks:
                 run.checkpoint()
-    os.replace(arguments.work / "best.safetensors", TARGET)
+    shutil.copyfile(arguments.work / "best.safetensors", TARGET)
+    describe(base, seed=arguments.seed, pairs_read=len(train.ids))
 
 
 if __name__ == "__main__":

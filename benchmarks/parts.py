@@ -1,0 +1,126 @@
+"""What answers in a measurement: the product's parts, loaded once, none of which does the same work twice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator as Stream
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.assistant import Assistant
+from rag.checker import Checker
+from rag.config import Config
+from rag.encoder import SentenceEncoder
+from rag.indexer import index_folder
+from rag.record import json_line
+from rag.reranking import RerankingRetriever
+from rag.retriever import HybridRetriever
+from rag.store import Store
+from rag.types import Found, Generator, Message, Retriever
+
+
+class Kept:
+    """A generator that writes each draft once, ever: drafts are kept in a file, with the seconds that each took."""
+
+    def __init__(self, generator: Generator, name: str, file: Path) -> None:
+        self._generator, self._name, self._file = generator, name, file
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        self._drafts = {(line["generator"], line["prompt"]): line for line in map(json.loads, lines)}
+        self.spared = 0.0  # seconds that drafts took which were given and not written
+
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[str]:
+        """Yield the kept draft whole, or write it and keep it."""
+        key = self._name, json.dumps(messages)
+        if key in self._drafts:
+            self.spared += self._drafts[key]["seconds"]
+        else:
+            started = time.perf_counter()
+            draft = "".join(self._generator.generate(messages, max_new_tokens=max_new_tokens))
+            line = {"generator": key[0], "prompt": key[1], "draft": draft, "seconds": time.perf_counter() - started}
+            self._drafts[key] = line
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(f"{json_line(line)}\n")
+        yield self._drafts[key]["draft"]
+
+    def beside(self, generator: Generator, name: str) -> Kept:
+        """Give another generator that keeps its drafts in the same file."""
+        return Kept(generator, name, self._file)
+
+
+class KeptVectors:
+    """An encoder that reads each list of texts once."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self._encoder = encoder
+        self.identity, self.count_tokens = encoder.identity, encoder.count_tokens
+        self.kept: dict[tuple[str, ...], NDArray[np.float32]] = {}
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Give the kept vectors, or encode and keep them."""
+        if (key := tuple(texts)) not in self.kept:
+            self.kept[key] = self._encoder.encode(texts)
+        return self.kept[key]
+
+
+class KeptChecker:
+    """A checker that judges each question and each claim once."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+        self._found: dict[tuple[str, ...], list[Found]] = {}
+        self._verified: dict[tuple[str, str], float] = {}
+
+    def find(self, question: str, texts: Sequence[str]) -> list[Found]:
+        """Give what was found in the texts."""
+        if (key := (question, *texts)) not in self._found:
+            self._found[key] = self._checker.find(question, texts)
+        return self._found[key]
+
+    def verify(self, claim: str, evidence: str) -> float:
+        """Give the probability that the claim follows."""
+        if (key := (claim, evidence)) not in self._verified:
+            self._verified[key] = self._checker.verify(claim, evidence)
+        return self._verified[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What answers, but for the index: loaded once, for all sets."""
+
+    encoder: SentenceEncoder | KeptVectors
+    checker: Checker | KeptChecker | None
+    generator: Kept
+    config: Config
+
+    def kept(self) -> Parts:
+        """Give the same parts, none of which does the same work twice."""
+        encoder = KeptVectors(self.encoder) if isinstance(self.encoder, SentenceEncoder) else self.encoder
+        checker = KeptChecker(self.checker) if isinstance(self.checker, Checker) else self.checker
+        return replace(self, encoder=encoder, checker=checker)
+
+    @contextmanager
+    def opened(self, index: Path) -> Iterator[Assistant]:
+        """Open an assistant over an index."""
+        with Store.open(index) as store:
+            retriever: Retriever = HybridRetriever(store, index, self.encoder)
+            if self.checker:
+                retriever = RerankingRetriever(retriever, self.checker)
+            read = self.config.passages_read
+            yield Assistant(retriever, self.encoder, self.generator, verifier=self.checker, passages_read=read)
+
+    def indexed(self, articles: Path, index: Path) -> Path:
+        """Bring the index of a folder up to date."""
+        index_folder(
+            articles,
+            store_folder=index,
+            encoder=self.encoder,
+            count_tokens=self.encoder.count_tokens,
+            passage_tokens=self.config.passage_tokens,
+        )
+        return index
