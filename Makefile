@@ -59,7 +59,7 @@ bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-
 	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > benchmarks/quality.md
 
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
-	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl) $(FITTED_ON:%="$(BENCH_WORK)"/%-unchecked.jsonl)
+	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)
 
 train-checker: .venv/.installed-dev ## train the checker: make train-checker DATA=folder
 	.venv/bin/python training/train_checker.py "$(DATA)"

@@ -3,13 +3,14 @@
 usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.jsonl --details DETAILS.jsonl`, one for each set
 
 A logistic regression in which every set counts alike, one for answers that the checker had a say in and one for those without
-it. A signal whose weight would fall below nought is left out: more support never makes an answer less likely. What it prints is
-tenfold cross-validated: no question is weighed by a fit that has seen it.
+it; the one of which no file is given stays as it is. A signal whose weight would fall below nought is left out: more support
+never makes an answer less likely. What it prints is tenfold cross-validated: no question is weighed by a fit that has seen it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,8 +33,8 @@ Floats = NDArray[np.float64]
 def main(files: list[str]) -> None:
     """Fit on files of details, show how well it tells the questions apart, and write the parameters."""
     sets = {Path(file).stem: [line for line in read(file) if line["signals"]] for file in files}
-    config = load_config()
-    counted = [line["answerable"] for lines in sets.values() for line in lines]
+    parts = re.split(r"^\[(\w+)\]\n", TARGET.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    before = dict(zip(parts[1::2], (part.rstrip() + "\n" for part in parts[2::2]), strict=True))
     tables = [
         "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
         "# A question is refused when the probability that the articles answer it is below the threshold.\n"
@@ -42,12 +43,7 @@ def main(files: list[str]) -> None:
     for table, with_checker in (("with_checker", True), ("without_checker", False)):
         print(table)
         some = {name: lines for name, lines in sets.items() if ("found" in lines[0]["signals"]) is with_checker}
-        tables.append(f"\n[{table}]\n{fitted(some)}")
-    tables.append(
-        f'\n[fitted_on]\ndate = {datetime.now(UTC):%Y-%m-%d}\nmodels = ["{config.encoder}", "{config.generator}"]\n'
-        f"passage_tokens = {config.passage_tokens}\npassages_read = {config.passages_read}\n"
-        f"answerable = {sum(counted)}\nunanswerable = {len(counted) - sum(counted)}\n"
-    )
+        tables.append(f"\n[{table}]\n{fitted(some) if some else before[table]}")
     TARGET.write_text("".join(tables), encoding="utf-8")
     print(TARGET.read_text(encoding="utf-8"))
 
@@ -69,7 +65,13 @@ def fitted(sets: dict[str, list[dict[str, Any]]]) -> str:
 
     intercept, slopes = fit(signals, answerable, weights)
     table = ", ".join(f"{name} = {slope:.2f}" for name, slope in zip(names, slopes, strict=True) if slope)
-    return f"intercept = {intercept:.2f}\nweights = {{ {table} }}\n"
+    config = load_config()
+    return (
+        f"intercept = {intercept:.2f}\nweights = {{ {table} }}\n"
+        f'fitted_on = {{ date = {datetime.now(UTC):%Y-%m-%d}, encoder = "{config.encoder}", generator = "{config.generator}", '
+        f"passage_tokens = {config.passage_tokens}, passages_read = {config.passages_read}, "
+        f"answerable = {answerable.sum()}, unanswerable = {(~answerable).sum()} }}\n"
+    )
 
 
 def read(file: str) -> list[dict[str, Any]]:
