@@ -4,7 +4,8 @@ usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.js
 
 A logistic regression in which every set counts alike, one for answers that the checker had a say in and one for those without
 it; the one of which no file is given stays as it is. A signal whose weight would fall below nought is left out: more support
-never makes an answer less likely. What it prints is tenfold cross-validated: no question is weighed by a fit that has seen it.
+never makes an answer less likely. The threshold is the highest at which at most one answerable question in eight is refused, in
+the mean of the sets. All that is printed is tenfold cross-validated: no question is weighed by a fit that has seen it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from sklearn.model_selection import StratifiedKFold
 from rag.config import load_config
 
 TARGET = Path(__file__).parent.parent / "rag" / "refusal.toml"
-THRESHOLD = 0.5  # what is likelier unanswered than answered is refused
+THRESHOLDS = np.arange(0.01, 1.0, 0.01)
+NEEDLESS = 0.12  # of the answerable questions, that may be refused
 SEED = 0
 Floats = NDArray[np.float64]
 
@@ -35,34 +37,53 @@ def main(files: list[str]) -> None:
     sets = {Path(file).stem: [line for line in read(file) if line["signals"]] for file in files}
     parts = re.split(r"^\[(\w+)\]\n", TARGET.read_text(encoding="utf-8"), flags=re.MULTILINE)
     before = dict(zip(parts[1::2], (part.rstrip() + "\n" for part in parts[2::2]), strict=True))
-    tables = [
-        "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
-        "# A question is refused when the probability that the articles answer it is below the threshold.\n"
-        f"threshold = {THRESHOLD}\n"
-    ]
+    threshold, tables = float(re.search(r"^threshold = (\S+)", parts[0], re.MULTILINE)[1]), []  # type: ignore[index]
     for table, with_checker in (("with_checker", True), ("without_checker", False)):
         print(table)
         some = {name: lines for name, lines in sets.items() if ("found" in lines[0]["signals"]) is with_checker}
+        if some:
+            unseen = cross_validated(some)
+            threshold = highest_threshold(unseen) if with_checker else threshold
+            for name, (probability, answerable) in unseen.items():
+                show(name, probability, answerable, threshold)
         tables.append(f"\n[{table}]\n{fitted(some) if some else before[table]}")
-    TARGET.write_text("".join(tables), encoding="utf-8")
+    head = (
+        "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
+        "# A question is refused when the probability that the articles answer it is below the threshold: the highest at\n"
+        "# which at most one answerable question in eight is refused.\n"
+    )
+    TARGET.write_text(f"{head}threshold = {threshold:.2f}\n{''.join(tables)}", encoding="utf-8")
     print(TARGET.read_text(encoding="utf-8"))
 
 
-def fitted(sets: dict[str, list[dict[str, Any]]]) -> str:
-    """Fit on the lines of some sets, show how well unseen ones are told apart, and give the parameters as TOML."""
+def prepared(sets: dict[str, list[dict[str, Any]]]) -> tuple[list[str], Floats, NDArray[np.bool_], Floats]:
+    """Give the signals' names, the signals ``(n, k)``, what is answerable ``(n,)``, and the weights of the lines ``(n,)``."""
     names = list(next(iter(sets.values()))[0]["signals"])
     signals = np.array([[line["signals"][name] for name in names] for lines in sets.values() for line in lines])
     answerable = np.array([line["answerable"] for lines in sets.values() for line in lines])
     weights = np.concatenate([np.full(len(lines), 1 / len(lines)) for lines in sets.values()]) * len(answerable) / len(sets)
+    return names, signals, answerable, weights
 
+
+def cross_validated(sets: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[Floats, NDArray[np.bool_]]]:
+    """Give for each set the probabilities of its lines, each from a fit that has not seen it, and what is answerable."""
+    _, signals, answerable, weights = prepared(sets)
     unseen = np.zeros(len(answerable))
     for train, test in StratifiedKFold(10, shuffle=True, random_state=SEED).split(signals, answerable):
         unseen[test] = probabilities(signals[test], *fit(signals[train], answerable[train], weights[train]))
-    at = 0
-    for name, lines in sets.items():
-        rows = slice(at, at := at + len(lines))
-        show(name, unseen[rows], answerable[rows])
+    ends = np.cumsum([len(lines) for lines in sets.values()])[:-1]
+    return dict(zip(sets, zip(np.split(unseen, ends), np.split(answerable, ends), strict=True), strict=True))
 
+
+def highest_threshold(unseen: dict[str, tuple[Floats, NDArray[np.bool_]]]) -> float:
+    """Give the highest threshold at which few enough answerable questions are refused, in the mean of the sets."""
+    needless = [np.mean([(p[known] < threshold).mean() for p, known in unseen.values()]) for threshold in THRESHOLDS]
+    return float(THRESHOLDS[np.flatnonzero(np.array(needless) <= NEEDLESS)[-1]])
+
+
+def fitted(sets: dict[str, list[dict[str, Any]]]) -> str:
+    """Fit on the lines of some sets and give the parameters as TOML."""
+    names, signals, answerable, weights = prepared(sets)
     intercept, slopes = fit(signals, answerable, weights)
     table = ", ".join(f"{name} = {slope:.2f}" for name, slope in zip(names, slopes, strict=True) if slope)
     config = load_config()
@@ -96,10 +117,10 @@ def probabilities(signals: Floats, intercept: float, slopes: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-intercept - signals @ slopes)))
 
 
-def show(name: str, probability: Floats, answerable: NDArray[np.bool_]) -> None:
+def show(name: str, probability: Floats, answerable: NDArray[np.bool_], threshold: float) -> None:
     """Print how well unseen questions of a set are told apart."""
     auc = f"{roc_auc_score(answerable, probability):.2f}" if 0 < answerable.sum() < len(answerable) else "-"
-    answered, refused = probability[answerable] >= THRESHOLD, probability[~answerable] < THRESHOLD
+    answered, refused = probability[answerable] >= threshold, probability[~answerable] < threshold
     shares = [f"{share.mean():.2f}" if len(share) else "-" for share in (answered, refused)]
     print(f"{name:24} AUC {auc}  answerable answered {shares[0]}  unanswerable refused {shares[1]}")
 
