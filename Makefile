@@ -16,10 +16,10 @@ BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
-.PHONY: help ask chat ui index eval install dev lint check test bench-quality fit-refusal train-checker screenshots clean
+.PHONY: help ask chat ui index eval install dev lint check test bench-quality bench-retrieval fit-refusal train-checker screenshots clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 ask: asked .venv/.installed ## answer a question: make ask Q="How many exhibits did the Taizhou expo have?"
 	@$(call indexed)
@@ -57,6 +57,9 @@ test: lint ## lint, and the whole test suite, with real models and a real browse
 
 bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-quality BENCH=folder
 	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > benchmarks/quality.md
+
+bench-retrieval: .venv/.installed-dev ## measure passages and searches alone: make bench-retrieval BENCH=folder
+	.venv/bin/python benchmarks/retrieval.py "$(BENCH)" "$(BENCH_WORK)/retrieval" > benchmarks/retrieval.md
 
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
 	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)

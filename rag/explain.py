@@ -12,6 +12,7 @@ from rag.answerability import fit_of
 from rag.assistant import NEAR_ENOUGH
 from rag.grounding import ADDITION, CONTRADICTED, FACTS, MEANING, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
 from rag.record import answer_record
+from rag.reranking import READ
 from rag.retriever import CANDIDATES, RRF_K
 from rag.types import Status, Verdict
 
@@ -146,6 +147,11 @@ def _hits(answer: Answer) -> Iterator[Line]:
         f"(BM25, 0 and up). Each gives its {CANDIDATES} best. A place p in a list is worth 1 / ({RRF_K} + p), and the sum over "
         "both lists is the score that orders the passages."
     )
+    if any(hit.found for hit in answer.hits):
+        yield Line(
+            f"The checker then read the best {READ} together with the question, and gave each the probability that it answers. "
+            "By that they are ordered once more, and both orders are fused in the same way: that sum is the score told below."
+        )
     for hit in answer.hits:
         meaning, words = _placed(hit.dense_rank), _placed(hit.bm25_rank)
         yield Line(f"{hit.rank}. {hit.passage.heading}")
