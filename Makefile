@@ -56,10 +56,12 @@ test: lint ## lint, and the whole test suite, with real models and a real browse
 	.venv/bin/pytest
 
 bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-quality BENCH=folder
-	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > benchmarks/quality.md
+	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > "$(BENCH_WORK).md"
+	mv "$(BENCH_WORK).md" benchmarks/quality.md
 
 bench-retrieval: .venv/.installed-dev ## measure passages and searches alone: make bench-retrieval BENCH=folder
-	.venv/bin/python benchmarks/retrieval.py "$(BENCH)" "$(BENCH_WORK)/retrieval" > benchmarks/retrieval.md
+	.venv/bin/python benchmarks/retrieval.py "$(BENCH)" "$(BENCH_WORK)/retrieval" > "$(BENCH_WORK).md"
+	mv "$(BENCH_WORK).md" benchmarks/retrieval.md
 
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
 	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)

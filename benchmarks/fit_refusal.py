@@ -40,7 +40,7 @@ def main(files: list[str]) -> None:
     threshold, tables = float(re.search(r"^threshold = (\S+)", parts[0], re.MULTILINE)[1]), []  # type: ignore[index]
     for table, with_checker in (("with_checker", True), ("without_checker", False)):
         print(table)
-        some = {name: lines for name, lines in sets.items() if ("found" in lines[0]["signals"]) is with_checker}
+        some = {name: lines for name, lines in sets.items() if lines and ("found" in lines[0]["signals"]) is with_checker}
         if some:
             unseen = cross_validated(some)
             threshold = highest_threshold(unseen) if with_checker else threshold
@@ -50,7 +50,7 @@ def main(files: list[str]) -> None:
     head = (
         "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
         "# A question is refused when the probability that the articles answer it is below the threshold: the highest at\n"
-        "# which at most one answerable question in eight is refused.\n"
+        "# which at most one in eight answerable questions is refused, in the mean of the sets.\n"
     )
     TARGET.write_text(f"{head}threshold = {threshold:.2f}\n{''.join(tables)}", encoding="utf-8")
     print(TARGET.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ from rag.encoder import SentenceEncoder
 from rag.evaluation import MEANINGS, Outcome, Question, details, evaluate, load_questions, measure
 from rag.generator import CausalGenerator
 from rag.measures import holds, overlap
-from rag.models import CHECKER, checker_weights, ensure
+from rag.models import checker_files, ensure
 from rag.record import json_line
 from rag.reranking import RerankingRetriever
 from rag.retriever import HybridRetriever
@@ -199,8 +199,8 @@ def main() -> None:
     sets["seeds"] = ROOT / "seeds", ROOT / "tests" / "data" / "questions.jsonl"
     names = arguments.sets.split(",") if arguments.sets else list(sets)
     encoder = SentenceEncoder(ensure(config.encoder, "encoder"))
-    weights = checker_weights() if config.checker else None
-    checker = Checker(weights, ensure(CHECKER.base, "encoder")) if weights else None
+    files = checker_files() if config.checker else None
+    checker = Checker(*files) if files else None
     work.mkdir(parents=True, exist_ok=True)
     generator = CausalGenerator(ensure(config.generator, "generator"))
     parts = Parts(encoder, checker, Kept(generator, config.generator, work / "drafts.jsonl"), config)

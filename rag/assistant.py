@@ -18,7 +18,7 @@ from rag.encoder import SentenceEncoder
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.generator import CausalGenerator
 from rag.grounding import Grounded, ground
-from rag.models import CHECKER, checker_weights, ensure, silent
+from rag.models import checker_files, ensure, silent
 from rag.question import check_question, standalone
 from rag.quoting import in_own_words, with_nearest
 from rag.reranking import RerankingRetriever
@@ -80,9 +80,9 @@ class Assistant:
         try:
             encoder_folder = ensure(config.encoder, "encoder", progress=progress)
             generator_folder = ensure(config.generator, "generator", progress=progress)
-            weights = checker_weights() if config.checker else None
-            checker = Checker(weights, ensure(CHECKER.base, "encoder", progress=progress)) if weights else None
+            checker_from = checker_files(progress=progress) if config.checker else None
             encoder = SentenceEncoder(encoder_folder)
+            checker = Checker(*checker_from) if checker_from else None
             retriever: Retriever = HybridRetriever(store, config.index, encoder)
             if checker:
                 retriever = RerankingRetriever(retriever, checker)

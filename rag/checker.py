@@ -38,7 +38,10 @@ class Checker:
 
         try:
             network = CrossEncoder(folder)
-            network.load_state_dict(load_file(weights), strict=False)
+            trained = load_file(weights)
+            if trained.keys() != network.trained().keys():
+                raise ValueError("its tensors are not those of the network")
+            network.load_state_dict(trained, strict=False)  # the embeddings stay the encoder's
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
             reason = " ".join(str(error).split())
@@ -77,6 +80,7 @@ class Checker:
                 max_length=MAX_TOKENS,
                 padding=True,
                 return_offsets_mapping=True,
+                split_special_tokens=True,  # "[SEP]" in an article is five characters
                 return_tensors="pt",
             )
             with self._inference():

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rag.encoder import SentenceEncoder
     from rag.indexer import Summary
     from rag.progress import Meter
+    from rag.types import Retriever
 
 DISTRIBUTION = "footnote-rag"
 INTERRUPTED = 130
@@ -179,14 +180,20 @@ def ask(
 @app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
 def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = False) -> None:
     """Show the passages that fit a question best."""
+    from rag.checker import Checker
+    from rag.models import checker_files
     from rag.question import check_question
+    from rag.reranking import RerankingRetriever
     from rag.retriever import HybridRetriever
     from rag.store import Store
 
     config, asked = _config(index), check_question(question)
     with _meter() as meter, Store.open(config.index) as store:
         encoder = load_encoder(config, meter)
-        hits = HybridRetriever(store, config.index, encoder).retrieve(asked, top_k=top)
+        retriever: Retriever = HybridRetriever(store, config.index, encoder)
+        if config.checker and (files := checker_files(progress=meter.model)):
+            retriever = RerankingRetriever(retriever, Checker(*files))
+        hits = retriever.retrieve(asked, top_k=top)
     if as_json:
         _print_json({"question": asked, "hits": hit_records(hits)})
     else:
@@ -292,8 +299,8 @@ def models(name: ModelName = None, fetch: Fetch = False, index: Index = None) ->
     """List the models with origin, licence and hash, or fetch them."""
     from rich import filesize
 
+    from rag.models import CHECKER, installed
     from rag.models import fetch as fetch_model
-    from rag.models import installed
 
     config = _config(index)
     if name and not fetch:
@@ -305,6 +312,8 @@ def models(name: ModelName = None, fetch: Fetch = False, index: Index = None) ->
             else:
                 fetch_model(config.encoder, "encoder", progress=meter.model)
                 fetch_model(config.generator, "generator", progress=meter.model)
+                if config.checker:
+                    fetch_model(CHECKER.base, "encoder", progress=meter.model)
     columns = ("name", "role", "state", "origin", "licence", "size", "sha256", "path")
     rows = [
         (m.name, m.role, m.state, m.origin or "-", m.licence, filesize.decimal(m.bytes), m.sha256[:12], str(m.path))

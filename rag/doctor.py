@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.errors import RagError
-from rag.models import cache_folder, checker_weights, ensure, verify
+from rag.models import CHECKER, cache_folder, checker_weights, ensure, verify
 from rag.store import Store
 from rag.vectors import Vectors
 
@@ -102,7 +102,10 @@ def _checker(config: Config) -> Finding:
     if not config.checker:
         return Finding("checker", "switched off")
     try:
-        return Finding("checker", "bytes as recorded" if checker_weights() else "absent; answers are checked without it")
+        if not checker_weights():
+            return Finding("checker", "absent; answers are found and checked without it")
+        verify(CHECKER.base)
+        return Finding("checker", f"bytes as recorded, over {CHECKER.base}")
     except RagError as error:
         return Finding("checker", "", str(error))
 

@@ -104,7 +104,9 @@ def gather(question: str, hits: Iterable[Hit], encoder: Encoder) -> Evidence:
                 continue  # the generator reads it as the heading, and takes it for an answer when it is there twice
             said = content_terms(text), _all_words(text)
             holds = hit.found.within(start - begins, end - begins) if hit.found else 0.0
-            cut.setdefault((passage.document.source, start, end), (Sentence(passage, start, end, *said, *surroundings), holds))
+            key = passage.document.source, start, end
+            sentence, otherwise = cut.get(key, (Sentence(passage, start, end, *said, *surroundings), 0.0))
+            cut[key] = sentence, max(holds, otherwise)  # passages overlap: of both readings the surer
     spans = tuple(sentence for sentence, _ in cut.values())
     vectors = encoder.encode([question, *(span.text for span in spans)])
     return Evidence(

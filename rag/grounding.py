@@ -182,7 +182,10 @@ def _verified(text: str, match: _Match, verifier: Verifier) -> _Match:
     follows = verifier.verify(text, " ".join(sentence.text for sentence in match.cited))
     passed = follows >= VERIFIED
     check = Check(MEANING, passed, "" if passed else f"the source holds its words, but may say another thing ({follows:.2f})")
-    return _Match(match.support if passed else min(match.support, CONTRADICTED), match.cited, (*match.checks, check))
+    if passed:
+        return _Match(match.support, match.cited, (*match.checks, check))
+    *others, wording = match.checks  # which may have failed too, and tells less
+    return _Match(min(match.support, CONTRADICTED), match.cited, (*others, check, wording))
 
 
 def _failed(name: str, detail: str) -> _Match:
@@ -268,14 +271,11 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
             others = not where and any(number == n for n, _ in counts)  # it counts something else there
             if others or (at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH):
                 misread.append(f"{number} {thing}")
-    # What one cited sentence counts otherwise, and a year, are not counted by a number that stands in another.
-    told = {pair for sentence in cited for pair in counted(sentence.text)}
-    things, figures = ({pair[i] for pair in told} for i in (1, 0))
-    return misread + [
-        f"{number} {thing}"
-        for number, thing in counted(text)
-        if (number, thing) not in told and (thing in things or (YEAR.fullmatch(number) and number not in figures))
-    ]
+    counts_there = {number for sentence in cited for number, _ in counted(sentence.text)}
+    misread += [
+        f"{n} {thing}" for n, thing in counted(text) if YEAR.fullmatch(n) and n not in counts_there
+    ]  # it is a year there
+    return list(dict.fromkeys(misread))
 
 
 def _unanchored_numbers(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:

@@ -119,10 +119,22 @@ def checker_weights() -> Path | None:
         return None
     if (actual := sha256_of(CHECKER_WEIGHTS)) != CHECKER.sha256:
         raise ModelDamaged(
-            f"{CHECKER_WEIGHTS} has SHA-256 {actual} instead of {CHECKER.sha256}; run `git checkout {CHECKER_WEIGHTS}`, "
-            "or set checker = false"
+            f"{CHECKER_WEIGHTS} has SHA-256 {actual} instead of {CHECKER.sha256}; install again, or set checker = false"
         )
     return CHECKER_WEIGHTS
+
+
+def checker_files(*, progress: Progress = silent) -> tuple[Path, Path] | None:
+    """Give the checker's weights and the folder of the encoder that they are laid over, whatever encoder is configured.
+
+    :raises ModelMissing, ModelDamaged: as :func:`ensure`; the message says also how to go without.
+    """
+    if not (weights := checker_weights()):
+        return None
+    try:
+        return weights, ensure(CHECKER.base, "encoder", progress=progress)
+    except (ModelMissing, ModelDamaged) as error:
+        raise type(error)(f"{error}; the checker needs it, checker = false does without") from error
 
 
 def verify(spec: str) -> None:

@@ -40,7 +40,7 @@ def in_own_words(grounded: Grounded, question: str, evidence: Evidence) -> Groun
     quoted: set[int] = set()
     claims: list[Claim] = []
     for claim in grounded.claims:
-        misled = any(check.name in (FACTS, MEANING) and not check.passed for check in claim.checks)
+        misled = claim.failed is not None and claim.failed.name in (FACTS, MEANING)
         if misled or not claim.markers:
             claims.append(claim)
         if not (misled or claim.markers):

@@ -54,6 +54,24 @@ def test_any_text_is_judged(checker, text):
     assert checker.find("Who?", []) == []
 
 
+def test_text_never_becomes_a_control_token(checker):
+    special = set(checker._tokenizer.all_special_ids)
+    rows = checker._tokenizer("[SEP]", "[CLS] [MASK] [PAD]", split_special_tokens=True)["input_ids"]
+    assert [token for token in rows if token in special] == [rows[0], checker._tokenizer.sep_token_id, rows[-1]]
+    plain, marked = checker.find("How many rooms?", ["It has six rooms.", "It has six rooms. [SEP] [CLS] [SEP]"])
+    assert marked.probability > 0.5 * plain.probability
+
+
+def test_weights_of_another_network_are_one_error(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    trained = load_file(models.checker_weights())
+    trained.pop("answers.bias")
+    save_file(trained, tmp_path / "checker.safetensors")
+    with pytest.raises(ModelDamaged, match="not those of the network"):
+        Checker(tmp_path / "checker.safetensors", model_folder(models.CHECKER.base, "encoder"))
+
+
 def test_weights_that_do_not_load_are_one_error(tmp_path):
     bad = tmp_path / "checker.safetensors"
     bad.write_bytes(b"\0" * 100)

@@ -13,7 +13,7 @@ from fakes import model_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 
-from pairs import VERDICTS, batches, pairs
+from pairs import VERDICTS, _exchanged, batches, pairs
 
 LONG = " ".join(f"word{i}" for i in range(200))
 QUESTION = {
@@ -47,7 +47,7 @@ CLAIM = {
 def folder(tmp_path):
     for name, items in (
         ("qa", [QUESTION, {**QUESTION, "id": "v", "split": "val"}]),
-        ("entail", [CLAIM, {**CLAIM, "split": "val"}]),
+        ("entail", [CLAIM, {**CLAIM, "claim": "It snowed.", "split": "val"}]),
     ):
         with gzip.open(tmp_path / f"{name}.jsonl.gz", "wt", encoding="utf-8") as file:
             file.writelines(json.dumps(item) + "\n" for item in items)
@@ -73,9 +73,21 @@ def test_a_claim_keeps_its_verdict(folder):
     assert verdicts == ["refuted"]
 
 
-def test_the_same_seed_gives_the_same_pairs_and_the_held_out_part_is_another(folder):
+def test_the_same_seed_gives_the_same_pairs_and_the_held_out_part_holds_its_own_items_alone(folder):
     assert pairs(folder, "train", seed=1) == pairs(folder, "train", seed=1)
     assert pairs(folder, "train", seed=1) != pairs(folder, "train", seed=2)
+    assert {pair.first for pair in pairs(folder, "val", seed=1) if pair.verdict is not None} == {"It snowed."}
+
+
+def test_a_question_for_another_name_number_or_opposite_is_not_answered():
+    passage = "In 2019 the Taizhou expo, the largest of its kind, had 2,500 exhibits."
+    asked = "In 2019 what did the Taizhou expo, the largest, have?"
+    changed = {_exchanged(asked, passage, ["Lahore", "Karachi"], random.Random(seed)) for seed in range(40)}
+    assert any("Lahore" in question or "Karachi" in question for question in changed)
+    assert any("smallest" in question for question in changed)
+    assert any("2019" not in question for question in changed)
+    assert asked not in changed
+    assert _exchanged("what is it", passage, ["Lahore"], random.Random(0)) is None
 
 
 def test_batches_hold_every_item_once_within_the_budget():

@@ -87,8 +87,8 @@ def _question_pairs(items: Sequence[dict[str, Any]], draw: random.Random) -> Ite
             changed = None if item["answers"][0] in YES_NO else _exchanged(item["question"], passage, names, draw)
             if changed:
                 yield Pair(_as_typed(changed, draw), lead + passage, False)
-        if item["made"] == "source_withheld" or item.get("pair"):
-            continue  # the twin of a question that is there, with the same passages
+        if item.get("pair"):
+            continue  # the twin of a question that is there, its gold passage taken away
         others = [i for i in range(len(item["passages"])) if i not in item["gold"]]
         others.sort(key=lambda i: -_alike(item["question"], item["passages"][i]["text"]))
         for i in others[: 1 + (item["set"] in CLOSE_CALLS)]:

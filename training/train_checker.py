@@ -11,6 +11,7 @@ machine.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import random
 import shutil
@@ -49,7 +50,7 @@ class Encoded:
         got = tokenizer(
             [pair.first for pair in some],
             [pair.second for pair in some],
-            truncation="only_second",
+            truncation="longest_first",
             max_length=MAX_TOKENS,
             return_offsets_mapping=True,
         )
@@ -120,8 +121,9 @@ def held_out(network: nn.Module, data: Encoded) -> dict[str, float]:
 class Run:
     """A training run that can be cut and go on."""
 
-    def __init__(self, network: CrossEncoder, steps: int, work: Path) -> None:
-        self.network, self.work = network, work
+    def __init__(self, network: CrossEncoder, steps: int, work: Path, plan: str = "") -> None:
+        """Begin a run of ``steps``; ``plan`` names the data and their order: of another plan no checkpoint is gone on from."""
+        self.network, self.work, self.plan = network, work, plan
         network.requires_grad_(False)
         self.free = network.trained()
         for p in self.free.values():
@@ -154,7 +156,9 @@ class Run:
         tensors = {f"weights.{name}": p.detach() for name, p in self.free.items()}
         for name, p in self.free.items():
             tensors |= {f"{key}.{name}": value for key, value in self.optimizer.state[p].items() if key != "step"}
-        _write(tensors, self.work / "checkpoint.safetensors", {"step": str(self.step), "best": str(self.best)})
+        _write(
+            tensors, self.work / "checkpoint.safetensors", {"step": str(self.step), "best": str(self.best), "plan": self.plan}
+        )
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
@@ -162,6 +166,10 @@ class Run:
         if not path.exists():
             return
         with safe_open(path, "pt") as file, torch.no_grad():
+            if file.metadata()["plan"] != self.plan:
+                raise SystemExit(
+                    f"{path} is of a run with other data or another seed; remove {self.work}, or name another --work"
+                )
             self.step, self.best = int(file.metadata()["step"]), float(file.metadata()["best"])
             for name, p in self.free.items():
                 p.copy_(file.get_tensor(f"weights.{name}"))
@@ -201,7 +209,8 @@ def main() -> None:
     network = CrossEncoder(folder)
     train, val = (Encoded(pairs(arguments.data, part, seed=arguments.seed), tokenizer) for part in ("train", "val"))
     plan = list(batches(train.lengths, tokens=BATCH_TOKENS, draw=random.Random(arguments.seed)))  # noqa: S311 - no secret
-    run = Run(network, len(plan), arguments.work)
+    read = hashlib.sha256(json.dumps([train.ids, plan]).encode()).hexdigest()
+    run = Run(network, len(plan), arguments.work, f"{base} {read}")
     run.resume()
     looks = {round(len(plan) * (part + 1) / PARTS) for part in range(PARTS)}
     columns = (TextColumn("loss {task.fields[loss]:.3f}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -226,6 +235,7 @@ def main() -> None:
                 run.checkpoint()
     shutil.copyfile(arguments.work / "best.safetensors", TARGET)
     describe(base, seed=arguments.seed, pairs_read=len(train.ids))
+    shutil.rmtree(arguments.work)
 
 
 if __name__ == "__main__":
