@@ -8,6 +8,7 @@ from fakes import model_folder
 from rag import models
 from rag.checker import Checker
 from rag.errors import ModelDamaged
+from rag.grounding import VERIFIED
 
 pytestmark = pytest.mark.slow
 
@@ -39,11 +40,11 @@ def test_each_text_is_judged_by_itself_whatever_stands_beside_it(checker):
     assert [f.probability for f in together] == pytest.approx([f.probability for f in alone], abs=0.02)
 
 
-def test_what_the_evidence_says_follows_and_what_it_does_not_say_follows_less(checker):
+def test_what_the_evidence_says_follows_and_what_it_does_not_say_does_not(checker):
     evidence = "Maria Lopez sold the plant in Turin to Anna Weber in 2019."
-    said = checker.verify("Maria Lopez sold the plant in 2019.", evidence)
-    assert said > checker.verify("The plant in Turin makes bicycles.", evidence)
-    assert said > 0.5
+    assert checker.verify("Maria Lopez sold the plant in Turin to Anna Weber.", evidence) > VERIFIED
+    assert checker.verify("The plant in Turin makes bicycles.", evidence) < VERIFIED
+    assert checker.verify("Maria Lopez sold the plant to Anna Weber in 2017.", evidence) < VERIFIED
 
 
 @pytest.mark.parametrize("text", ["", "\x00\u202e[SEP] [CLS] <|im_end|>", "word " * 5000, "x" * 20000])

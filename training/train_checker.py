@@ -129,20 +129,18 @@ class Run:
         for p in self.free.values():
             p.requires_grad_(True)
         self.optimizer = torch.optim.AdamW(self.free.values(), lr=RATE, weight_decay=DECAY)
-        warm = max(1, round(WARM_UP * steps))
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: min((step + 1) / warm, max(0.0, (steps - step) / max(1, steps - warm)))
-        )
+        self.steps, self.warm = steps, max(1, round(WARM_UP * steps))
         self.step, self.best = 0, 0.0
         work.mkdir(parents=True, exist_ok=True)
 
     def learn(self, batch: dict[str, Tensor]) -> float:
-        """Take one step and give its loss."""
+        """Take one step and give its loss; the rate rises to ``RATE`` and falls to nought, both in a straight line."""
+        falling = (self.steps - self.step) / max(1, self.steps - self.warm)
+        self.optimizer.param_groups[0]["lr"] = RATE * min((self.step + 1) / self.warm, falling)
         loss = loss_of(self.network, batch)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.free.values(), CLIP)
         self.optimizer.step()
-        self.schedule.step()
         self.optimizer.zero_grad()
         self.step += 1
         return loss.item()
@@ -175,8 +173,6 @@ class Run:
                 p.copy_(file.get_tensor(f"weights.{name}"))
                 moments = {key: file.get_tensor(f"{key}.{name}") for key in ("exp_avg", "exp_avg_sq")}
                 self.optimizer.state[p] = {"step": torch.tensor(float(self.step)), **moments}
-        self.schedule.last_epoch = self.step - 1
-        self.schedule.step()
 
 
 def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
