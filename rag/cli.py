@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from rag.assistant import Assistant
+    from rag.checker import Checker
     from rag.config import Config
     from rag.encoder import SentenceEncoder
     from rag.indexer import Summary
@@ -180,8 +181,6 @@ def ask(
 @app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
 def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = False) -> None:
     """Show the passages that fit a question best."""
-    from rag.checker import Checker
-    from rag.models import checker_files
     from rag.question import check_question
     from rag.reranking import RerankingRetriever
     from rag.retriever import HybridRetriever
@@ -191,8 +190,8 @@ def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = F
     with _meter() as meter, Store.open(config.index) as store:
         encoder = load_encoder(config, meter)
         retriever: Retriever = HybridRetriever(store, config.index, encoder)
-        if config.checker and (files := checker_files(progress=meter.model)):
-            retriever = RerankingRetriever(retriever, Checker(*files))
+        if checker := load_checker(config, meter):
+            retriever = RerankingRetriever(retriever, checker)
         hits = retriever.retrieve(asked, top_k=top)
     if as_json:
         _print_json({"question": asked, "hits": hit_records(hits)})
@@ -312,7 +311,7 @@ def models(name: ModelName = None, fetch: Fetch = False, index: Index = None) ->
             else:
                 fetch_model(config.encoder, "encoder", progress=meter.model)
                 fetch_model(config.generator, "generator", progress=meter.model)
-                if config.checker:
+                if config.checker and config.encoder != CHECKER.base:
                     fetch_model(CHECKER.base, "encoder", progress=meter.model)
     columns = ("name", "role", "state", "origin", "licence", "size", "sha256", "path")
     rows = [
@@ -353,6 +352,15 @@ def load_encoder(config: Config, meter: Meter) -> SentenceEncoder:
     folder = ensure(config.encoder, "encoder", progress=meter.model)
     meter.working("loading the encoder")
     return SentenceEncoder(folder)
+
+
+def load_checker(config: Config, meter: Meter) -> Checker | None:
+    """Load the checker alone; None where it is switched off or left out."""
+    from rag.checker import Checker
+    from rag.models import checker_files
+
+    files = checker_files(progress=meter.model) if config.checker else None
+    return Checker(*files) if files else None
 
 
 def open_assistant(config: Config, meter: Meter) -> Assistant:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from contract import check_answer
-from fakes import FakeEncoder, count_words, document
+from fakes import FakeChecker, FakeEncoder, count_words, document
 from rich.console import Console
 
 import rag.doctor
@@ -112,6 +112,7 @@ def assistant(monkeypatch):
 def encoder(monkeypatch):
     stand_in = CountingEncoder()
     monkeypatch.setattr(cli, "load_encoder", lambda config, meter: stand_in)
+    monkeypatch.setattr(cli, "load_checker", lambda config, meter: FakeChecker() if config.checker else None)
     return stand_in
 
 
@@ -759,3 +760,26 @@ def test_a_reader_that_goes_away_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode != 0
+
+
+def test_the_doctor_tells_of_the_checker_switched_off_left_out_or_damaged(monkeypatch, tmp_path):
+    def told():
+        return next(finding for finding in rag.doctor.examine(tmp_path) if finding.subject == "checker")
+
+    assert told().detail.startswith("bytes as recorded")
+    monkeypatch.setattr(rag.models, "CHECKER_WEIGHTS", tmp_path / "checker.safetensors")
+    assert told().detail.startswith("absent")
+    (tmp_path / "checker.safetensors").write_bytes(b"other")
+    assert "set checker = false" in told().problem
+    monkeypatch.setenv("RAG_CHECKER", "false")
+    assert (told().detail, told().problem) == ("switched off", "")
+
+
+def test_search_shows_the_order_that_an_answer_reads(run, indexed, monkeypatch):
+    monkeypatch.setattr(cli, "load_checker", lambda config, meter: FakeChecker("noon"))
+    (first, *_) = json.loads(run("search", "cars at the expo", "--json").out)["hits"]
+    found = [
+        hit["score"] for hit in json.loads(run("search", "cars at the expo", "--json").out)["hits"] if "noon" in hit["text"]
+    ]
+    assert "Cars" in first["text"]
+    assert found == [pytest.approx(1 / 62 + 1 / 61)]
