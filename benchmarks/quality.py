@@ -24,7 +24,7 @@ import numpy as np
 from attacks import attacks, poison
 from parts import Kept, Parts
 
-from rag import answerability, assistant, grounding
+from rag import answerability, assistant, grounding, quoting
 from rag.checker import Checker
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
@@ -94,7 +94,7 @@ def without() -> dict[str, Callable[[], AbstractContextManager[object]]]:
     return {
         "names and numbers checked": lambda: mock.patch.object(grounding, "_not_held", lambda *_: []),
         "denials checked": lambda: mock.patch.object(grounding, "_denied", lambda *_: ""),
-        "meaning checked": lambda: mock.patch.object(grounding, "VERIFIED", 0.0),
+        "meaning checked": lambda: mock.patch.object(quoting, "VERIFIED", 0.0),
         "support weighed": lambda: mock.patch.object(grounding, "PARTLY", 0.0),
         "cited sentences printed": lambda: mock.patch.object(assistant, "in_own_words", lambda grounded, *_: grounded),
         "nearest sentence quoted": lambda: mock.patch.object(assistant, "with_nearest", lambda grounded, *_: grounded),
@@ -199,6 +199,9 @@ def main() -> None:
     sets = {f.parent.name: (f.parent / "articles", f) for f in sorted(bench.glob("*/questions.jsonl"))}
     sets["seeds"] = ROOT / "seeds", ROOT / "tests" / "data" / "questions.jsonl"
     names = arguments.sets.split(",") if arguments.sets else list(sets)
+    beside = [name for name in arguments.generators.split(",") if name]
+    for name in beside:
+        ensure(name, "generator")  # once a model is loaded, nothing is fetched any more
     encoder = SentenceEncoder(ensure(config.encoder, "encoder"))
     files = checker_files() if config.checker else None
     checker = Checker(*files) if files else None
@@ -229,11 +232,10 @@ def main() -> None:
     rows = [["all parts", *(_short(outcomes[name]) for name in some)]]
     table(["", *some], [*rows, *ablated(questions, indexes, kept, work)])
 
-    if arguments.generators:
+    if beside:
         print(f"Generators side by side, on {DRAWN} questions of each set: right / answered / refused rightly\n")
-        beside = [config.generator, *arguments.generators.split(",")]
         head = ["generator", *(name for name in names if name in SIDE_BY_SIDE), "seconds, median"]
-        table(head, list(side_by_side(beside, questions, indexes, parts)))
+        table(head, list(side_by_side([config.generator, *beside], questions, indexes, parts)))
 
     print("A passage with the answer among the best 4 and the best 8: by meaning, by words, fused, reranked\n")
     head = [f"{search} {depth}" for depth in DEPTHS for search in ("dense", "BM25", "fused", "reranked")]

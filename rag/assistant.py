@@ -164,15 +164,8 @@ class Assistant:
     def _checked(self, inquiry: _Inquiry, *, growing: bool = False) -> Answer:
         """Ground the draft, or the finished part of a growing one, and decide whether it is an answer."""
         with inquiry.timed("check"):
-            grounded = ground(
-                inquiry.standalone,
-                inquiry.draft,
-                inquiry.evidence,
-                encoder=self._encoder,
-                verifier=self._verifier,
-                growing=growing,
-            )
-            grounded = in_own_words(grounded, inquiry.standalone, inquiry.evidence)
+            grounded = ground(inquiry.standalone, inquiry.draft, inquiry.evidence, encoder=self._encoder, growing=growing)
+            grounded = in_own_words(grounded, inquiry.standalone, inquiry.evidence, self._verifier)
             if inquiry.evidence.sentences and not growing:
                 grounded = with_nearest(grounded, nearest(inquiry.standalone, inquiry.evidence))
             inquiry.weigh(grounded)

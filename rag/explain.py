@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rag.answerability import fit_of
 from rag.assistant import NEAR_ENOUGH
-from rag.grounding import ADDITION, CONTRADICTED, FACTS, MEANING, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
+from rag.grounding import ADDITION, CONTRADICTED, FACTS, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
+from rag.quoting import MEANING
 from rag.record import answer_record
 from rag.reranking import READ
 from rag.retriever import CANDIDATES, RRF_K

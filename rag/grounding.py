@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.evidence import Evidence, Sentence
-    from rag.types import Encoder, Verifier
+    from rag.types import Encoder
 
 SUPPORTED = 0.6  # of a claim's weight: it is published as it stands
 PARTLY = 0.4  # below: it is not published
@@ -59,8 +59,7 @@ COMPARES = re.compile(
     re.IGNORECASE,
 )
 STATEMENT, ADDITION, NEGATION = "a statement", "more than the question", "not denied"
-FACTS, WORDING, MEANING = "names and numbers", "words and meaning", "follows from its source"
-VERIFIED = 0.3  # of the verifier's probability that a claim follows from what it cites; below, it is not published
+FACTS, WORDING = "names and numbers", "words and meaning"
 ANCHORED = 0.34  # of a claim's other words, that a sentence holds which backs a number
 COUNTED_REACH = 5  # content words between a number and what it counts
 NEGATION_REACH = 3
@@ -90,15 +89,7 @@ class _Match:
         return Verdict.PARTLY if self.support >= PARTLY else Verdict.UNSUPPORTED
 
 
-def ground(
-    question: str,
-    draft: str,
-    evidence: Evidence,
-    *,
-    encoder: Encoder,
-    verifier: Verifier | None = None,
-    growing: bool = False,
-) -> Grounded:
+def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, growing: bool = False) -> Grounded:
     """Check every sentence of a draft against the evidence; of a growing one, those that are finished.
 
     The markers of the citations count from 1 in order of appearance; a span that backs several claims is one citation.
@@ -115,8 +106,6 @@ def ground(
         match = _match(text, question, evidence.sentences, cosines)
         if claims and not claims[-1].markers and DANGLES.match(text):
             match = _failed(STATEMENT, "points back to a sentence that was not published")
-        if verifier and match.verdict is not Verdict.UNSUPPORTED:
-            match = _verified(text, match, verifier)
         cited = match.cited if match.verdict is not Verdict.UNSUPPORTED else ()
         for sentence in cited:
             numbering.setdefault(sentence, len(numbering) + 1)
@@ -175,17 +164,6 @@ def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray
         Check(WORDING, support >= SUPPORTED, "" if support >= SUPPORTED else "the articles say it only in part"),
     )
     return _Match(min(support, CONTRADICTED) if denied or lost else support, cited, checks)
-
-
-def _verified(text: str, match: _Match, verifier: Verifier) -> _Match:
-    """Hold a claim whose words, names and numbers are backed against the meaning of what it cites."""
-    follows = verifier.verify(text, " ".join(sentence.text for sentence in match.cited))
-    passed = follows >= VERIFIED
-    check = Check(MEANING, passed, "" if passed else f"the source holds its words, but may say another thing ({follows:.2f})")
-    if passed:
-        return _Match(match.support, match.cited, (*match.checks, check))
-    *others, wording = match.checks  # which may have failed too, and tells less
-    return _Match(min(match.support, CONTRADICTED), match.cited, (*others, check, wording))
 
 
 def _failed(name: str, detail: str) -> _Match:

@@ -8,7 +8,7 @@ from fakes import model_folder
 from rag import models
 from rag.checker import Checker
 from rag.errors import ModelDamaged
-from rag.grounding import VERIFIED
+from rag.quoting import VERIFIED
 
 pytestmark = pytest.mark.slow
 

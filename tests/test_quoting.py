@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from fakes import FakeEncoder, ListRetriever, document
+from fakes import FakeChecker, FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.evidence import gather
 from rag.grounding import ground
-from rag.quoting import in_own_words, with_nearest
+from rag.quoting import MEANING, in_own_words, with_nearest
 from rag.types import Verdict
 
 SIX_ROOMS = "With six rooms spanning 50,000 square meters, the Taizhou expo has 2,500 exhibits of the newest kind."
@@ -22,9 +22,9 @@ def evidence_of(question, *texts):
     return gather(question, ListRetriever(*documents).hits, FakeEncoder())
 
 
-def printed(question, draft, *texts):
+def printed(question, draft, *texts, verifier=None):
     evidence = evidence_of(question, *texts)
-    return in_own_words(ground(question, draft, evidence, encoder=FakeEncoder()), question, evidence)
+    return in_own_words(ground(question, draft, evidence, encoder=FakeEncoder()), question, evidence, verifier)
 
 
 def test_a_claim_that_follows_its_sentence_is_printed_as_the_sentence():
@@ -37,6 +37,23 @@ def test_a_claim_that_follows_its_sentence_is_printed_as_the_sentence():
 def test_a_claim_that_takes_little_from_its_sentence_keeps_its_words():
     (claim,) = printed("How many exhibits are there?", "It has 2,500.", ARTICLE).claims
     assert (claim.text, claim.drafted, claim.quoted) == ("It has 2,500.", "", False)
+
+
+def test_a_claim_keeps_its_words_only_where_it_follows_from_its_sentence():
+    asked = "How many exhibits are there?", "It has 2,500.", ARTICLE
+    (kept,) = printed(*asked, verifier=FakeChecker()).claims
+    assert (kept.text, kept.checks[-1].name, kept.checks[-1].passed) == ("It has 2,500.", MEANING, True)
+    (given_way,) = printed(*asked, verifier=FakeChecker(denies="2,500")).claims
+    assert (given_way.text, given_way.drafted, given_way.markers) == (SIX_ROOMS, "It has 2,500.", (1,))
+
+
+def test_a_claim_that_gives_way_to_its_sentence_is_not_put_to_the_verifier():
+    class Unasked:
+        def verify(self, claim, evidence):
+            raise AssertionError(claim)
+
+    draft = "The Taizhou expo has 2,500 exhibits of the newest kind in six rooms."
+    assert printed("How many exhibits are there?", draft, ARTICLE, verifier=Unasked()).citations
 
 
 @pytest.mark.parametrize("question", ["Did Ahsan Iqbal meet Umar Saif?", "Who met first?"])
