@@ -4,7 +4,7 @@ usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.js
 
 A logistic regression in which every set counts alike, one for answers that the checker had a say in and one for those without
 it; the one of which no file is given stays as it is. A signal whose weight would fall below nought is left out: more support
-never makes an answer less likely. The threshold is the highest at which at most one answerable question in eight is refused, in
+never makes an answer less likely. The threshold is the highest at which at most one answerable question in ten is refused, in
 the mean of the sets. All that is printed is tenfold cross-validated: no question is weighed by a fit that has seen it.
 """
 
@@ -27,7 +27,7 @@ from rag.config import load_config
 
 TARGET = Path(__file__).parent.parent / "rag" / "refusal.toml"
 THRESHOLDS = np.arange(0.01, 1.0, 0.01)
-NEEDLESS = 0.12  # of the answerable questions, that may be refused
+NEEDLESS = 0.10  # of the answerable questions, that may be refused
 SEED = 0
 Floats = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ def main(files: list[str]) -> None:
     head = (
         "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
         "# A question is refused when the probability that the articles answer it is below the threshold: the highest at\n"
-        "# which at most one in eight answerable questions is refused, in the mean of the sets.\n"
+        "# which at most one in ten answerable questions is refused, in the mean of the sets.\n"
     )
     TARGET.write_text(f"{head}threshold = {threshold:.2f}\n{''.join(tables)}", encoding="utf-8")
     print(TARGET.read_text(encoding="utf-8"))
