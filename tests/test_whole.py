@@ -23,10 +23,11 @@ ROOT = Path(rag.__file__).parents[1]
 SEEDS = ROOT / "seeds"
 QUESTIONS = ROOT / "tests/data/questions.jsonl"
 
-# Reached on tests/data/questions.jsonl with the default models; a change that loses any of it must say why.
+# Reached on tests/data/questions.jsonl with the default models; a change that loses any of it must say why. (Before the
+# threshold was set where at most one needless refusal in ten is left, 0.73 were refused and 0.79 right.)
 LEAST = {
-    "answer_acc": 0.79,
-    "refuse_recall": 0.73,
+    "answer_acc": 0.82,
+    "refuse_recall": 0.60,
     "cite_any": 1.0,
     "quotes_exact": 1.0,
     "every_sentence_cited": 1.0,
