@@ -42,7 +42,7 @@ def test_each_text_is_judged_by_itself_whatever_stands_beside_it(checker):
 
 def test_what_the_evidence_says_follows_and_what_it_does_not_say_does_not(checker):
     evidence = "Maria Lopez sold the plant in Turin to Anna Weber in 2019."
-    assert checker.verify("Maria Lopez sold the plant in Turin to Anna Weber.", evidence) > VERIFIED
+    assert checker.verify("The plant in Turin was sold to Anna Weber in 2019.", evidence) > VERIFIED
     assert checker.verify("The plant in Turin makes bicycles.", evidence) < VERIFIED
     assert checker.verify("Maria Lopez sold the plant to Anna Weber in 2017.", evidence) < VERIFIED
 
