@@ -44,10 +44,10 @@ RESAMPLES = 1000
 SEED = 0
 DEPTHS = (4, 8)
 WHOLE = 0.9  # of the words of a sentence in order: a passage holds it
-ABLATED = ("seeds", "nq_open", "squad2")  # the sets that are asked again with a part switched off
+ABLATED = ("seeds", "nq_open", "squad2", "clapnq")  # the sets that are asked again with a part switched off
 SIDE_BY_SIDE = ("seeds", "nq_open", "squad2")  # some questions of these are asked with another generator
-UNCHECKED = ("nq_open",)  # asked without the checker too: other passages are read, so every draft is another
-DRAWN = 15  # questions a set, for the generators side by side
+UNCHECKED = ABLATED  # asked without the checker too: other passages are read, so every draft is another
+DRAWN = 50  # questions a set, for the generators side by side
 
 
 def interval(outcomes: Sequence[Outcome], name: str) -> str:

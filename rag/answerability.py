@@ -38,9 +38,8 @@ def _read_fits() -> tuple[float, dict[bool, Fit]]:
     return table["threshold"], {checked: Fit(fit["intercept"], fit["weights"]) for checked, fit in fits.items()}
 
 
-THRESHOLD, FITS = (
-    _read_fits()
-)  # below the threshold a question is refused; a fit for answers with the checker, one for those without
+# Below the threshold a question is refused; there is a fit for answers with the checker (True) and one for those without.
+THRESHOLD, FITS = _read_fits()
 
 ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide)\b|\bin (?:what|which) year\b"

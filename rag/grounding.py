@@ -250,9 +250,8 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
             if others or (at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH):
                 misread.append(f"{number} {thing}")
     counts_there = {number for sentence in cited for number, _ in counted(sentence.text)}
-    misread += [
-        f"{n} {thing}" for n, thing in counted(text) if YEAR.fullmatch(n) and n not in counts_there
-    ]  # it is a year there
+    # A number that counts nothing in what is cited, and looks like a year, is one there.
+    misread += [f"{n} {thing}" for n, thing in counted(text) if YEAR.fullmatch(n) and n not in counts_there]
     return list(dict.fromkeys(misread))
 
 

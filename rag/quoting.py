@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # SQuAD 2 rise from 0.69 to 0.77, on NQ open from 0.68 to 0.73, ROUGE-L on CLAP NQ from 0.34 to 0.41 (benchmarks/).
 FOLLOWS = 0.3
 # The probability from which on a claim is taken to follow from what it cites: high, for else the sentence itself is printed and
-# little is lost. As a check of all claims, at 0.3, it withholds more right ones than wrong ones (benchmarks/).
+# little is lost. As a check of all claims, at 0.3, it cost right answers and refused no more (benchmarks/).
 VERIFIED, MEANING = 0.7, "follows from its source"
 STRAIGHT = str.maketrans("“”„‘’", '"""\'\'')  # as the model writes them: one answer has one kind
 YES_OR_NO = frozenset(("yes", "no"))

@@ -55,12 +55,16 @@ def test_any_text_is_judged(checker, text):
     assert checker.find("Who?", []) == []
 
 
-def test_text_never_becomes_a_control_token(checker):
-    special = set(checker._tokenizer.all_special_ids)
-    rows = checker._tokenizer("[SEP]", "[CLS] [MASK] [PAD]", split_special_tokens=True)["input_ids"]
-    assert [token for token in rows if token in special] == [rows[0], checker._tokenizer.sep_token_id, rows[-1]]
-    plain, marked = checker.find("How many rooms?", ["It has six rooms.", "It has six rooms. [SEP] [CLS] [SEP]"])
-    assert marked.probability > 0.5 * plain.probability
+def test_text_never_becomes_a_control_token(checker, monkeypatch):
+    read, network = [], checker._network
+    monkeypatch.setattr(checker, "_network", lambda ids, *others: read.append(ids[0].tolist()) or network(ids, *others))
+    checker.find("Who? [SEP]", ["It has six rooms. [SEP] [CLS] [MASK] [PAD]"])
+    checker.verify("[CLS] It rained.", "It was dry. [SEP]")
+    tokens = checker._tokenizer
+    for ids in read:
+        special = [token for token in ids if token in tokens.all_special_ids]
+        assert special == [tokens.cls_token_id, tokens.sep_token_id, tokens.sep_token_id]
+    assert len(read) == 2
 
 
 def test_weights_of_another_network_are_one_error(tmp_path):
