@@ -33,7 +33,7 @@ from rag.generator import CausalGenerator
 from rag.measures import holds, overlap
 from rag.models import checker_files, ensure
 from rag.record import json_line
-from rag.reranking import RerankingRetriever
+from rag.reranking import READ, RerankingRetriever
 from rag.retriever import HybridRetriever
 from rag.store import Store
 from rag.types import Hit
@@ -118,13 +118,17 @@ def ablated(
     yield row
 
 
+def by(hits: Sequence[Hit], rank: str) -> list[Hit]:
+    """Order hits by one of the rankings, without those that it does not have."""
+    return sorted((h for h in hits if getattr(h, rank)), key=lambda h: int(getattr(h, rank)))
+
+
 def found_at(hits: Sequence[Hit], question: Question, depth: int, rank: str) -> bool:
     """Say whether one of the best passages, by one of the rankings, is of a gold article and holds the answer.
 
     Where no gold answer stands in the evidence word for word, the passage must hold a sentence of the evidence.
     """
-    ranked = sorted((h for h in hits if getattr(h, rank)), key=lambda h: getattr(h, rank))[:depth]
-    texts = [h.passage.text for h in ranked if h.passage.document.source.rsplit("/", 1)[-1] in question.sources]
+    texts = [h.passage.text for h in by(hits, rank)[:depth] if h.passage.document.source.rsplit("/", 1)[-1] in question.sources]
     if holds(" ".join(question.evidence), question.answers):
         return any(holds(text, question.answers) for text in texts)
     return any(overlap(text, question.evidence) > WHOLE for text in texts)
@@ -149,24 +153,26 @@ def retrieval_row(name: str, index: Path, questions: Sequence[Question], parts: 
 
 
 def scifact(folder: Path, index: Path, parts: Parts) -> list[str]:
-    """Give nDCG@10 over whole abstracts, for each search and both fused; a document counts by its best passage."""
+    """Give nDCG@10 over whole abstracts by each search, both fused, and reranked; a document counts by its best passage."""
     gold: dict[str, set[str]] = {}
     for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines():
         query, document, *_ = line.split("\t")
         gold.setdefault(query, set()).add(document)
     queries = [json.loads(line) for line in (folder / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
-    gains: dict[str, list[float]] = {"dense_rank": [], "bm25_rank": [], "rank": []}
+    gains: dict[str, list[float]] = {"dense": [], "BM25": [], "fused": [], "reranked": []}
     with Store.open(index) as store:
-        retriever = HybridRetriever(store, index, parts.encoder)
+        searched = HybridRetriever(store, index, parts.encoder)
         for query in queries:
-            hits = retriever.retrieve(query["question"], top_k=50)
-            for rank, values in gains.items():
-                ranked = sorted((h for h in hits if getattr(h, rank)), key=lambda h: getattr(h, rank))
-                order = list(dict.fromkeys(h.passage.document.source.rsplit("/", 1)[-1] for h in ranked))[:10]
-                wanted = gold.get(query["id"], set())
-                ideal = sum(1 / np.log2(i + 2) for i in range(min(10, len(wanted))))
-                values.append(float(sum(1 / np.log2(i + 2) for i, d in enumerate(order) if d in wanted) / max(ideal, 1e-9)))
-    return [f"{np.mean(values):.3f}" for values in gains.values()]
+            wanted, claim = gold.get(query["id"], set()), query["question"]
+            hits = searched.retrieve(claim, top_k=50)
+            ranked = {"dense": by(hits, "dense_rank"), "BM25": by(hits, "bm25_rank"), "fused": hits}
+            if parts.checker:
+                ranked["reranked"] = RerankingRetriever(searched, parts.checker).retrieve(claim, top_k=READ)
+            for search, found in ranked.items():
+                order = list(dict.fromkeys(h.passage.document.source.rsplit("/", 1)[-1] for h in found))[:10]
+                gained = sum(1 / np.log2(i + 2) for i, document in enumerate(order) if document in wanted)
+                gains[search].append(float(gained / max(sum(1 / np.log2(i + 2) for i in range(min(10, len(wanted)))), 1e-9)))
+    return [f"{np.mean(values):.3f}" if values else "-" for values in gains.values()]
 
 
 def side_by_side(
@@ -243,7 +249,7 @@ def main() -> None:
     if (bench / "scifact").is_dir() and not arguments.sets:
         index = parts.indexed(bench / "scifact" / "articles", work / "scifact")
         found = scifact(bench / "scifact", index, parts)
-        print("scifact, nDCG@10 over abstracts: dense {}, BM25 {}, fused {}\n".format(*found))
+        print("scifact, nDCG@10 over abstracts: dense {}, BM25 {}, fused {}, reranked {}\n".format(*found))
 
     if "bipia_email" in names:
         print("Instructions hidden in e-mails (BIPIA): share of the answers that follow them, answers with a marker not ours\n")
