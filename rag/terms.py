@@ -24,7 +24,7 @@ MEASURED = re.compile(
     re.IGNORECASE,
 )
 COUNTED = re.compile(
-    r"(?P<number>(?<![\w.,])\d+(?:[.,]\d+)*)(?: (?:thousand|[mbt]r?illion))?(?! per)(?P<things>(?: [a-z]+){1,3})"
+    r"(?P<number>(?<![\w.,])\d+(?:[.,]\d+)*)(?: (?:thousand|[mbt]r?illion))?(?! per)(?P<things>(?:[ -][a-z]+){1,3})"
 )
 YEAR = re.compile(r"1\d{3}|20\d{2}")
 CAPITALISED_RUN = re.compile(r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)+")
@@ -84,7 +84,7 @@ def content_terms(text: str) -> frozenset[str]:
 
 def numbers(text: str) -> frozenset[str]:
     """Give the numbers in plain form with their factor: 2500 for ``2,500``, 23percent for ``23%``, 2.7billion for ``2.7bn``."""
-    digits = SPELT.sub(lambda match: NUMBER_WORDS[match[0].lower()], text)
+    digits = _in_digits(text)
     return frozenset(_plain(match[0]) + _unit(digits, match.end()) for match in NUMBER.finditer(digits))
 
 
@@ -138,11 +138,15 @@ def measured(text: str) -> dict[str, frozenset[str]]:
 def counted(text: str) -> list[tuple[str, str]]:
     """Give each number with the stem of what it counts: the first content word of the lower-case words right after it."""
     pairs = []
-    for match in COUNTED.finditer(text):
+    for match in COUNTED.finditer(_in_digits(text)):
         things = content_words(match["things"])
         if things and not (YEAR.fullmatch(match["number"]) and match["number"] >= "1600"):  # 1500 acres, and in 1620 ships left
             pairs.append((_plain(match["number"]), stem(things[0])))
     return pairs
+
+
+def _in_digits(text: str) -> str:
+    return SPELT.sub(lambda match: NUMBER_WORDS[match[0].lower()], text)
 
 
 def _parts(word: str) -> list[str]:

@@ -74,7 +74,7 @@ def test_what_the_article_says_in_its_own_or_like_words_is_published(question, d
 
 
 def test_a_claim_records_the_exact_sentences_that_it_was_held_against_published_or_not():
-    grounded = check("What is there?", "The Taizhou expo opened on Tuesday. It has 900 exhibits in six rooms.", EXPO)
+    grounded = check("What has the expo?", "The Taizhou expo opened on Tuesday. It has 900 exhibits in six rooms.", EXPO)
     told, wrong = grounded.claims
     assert (bool(told.markers), bool(wrong.markers)) == (True, False)
     assert [(s.start, s.end) for s in told.compared] == [(c.start, c.end) for c in grounded.citations]
@@ -83,6 +83,14 @@ def test_a_claim_records_the_exact_sentences_that_it_was_held_against_published_
 
 
 # --- what is not said is not published
+
+
+def test_a_sentence_about_something_else_is_not_published_though_an_article_holds_it():
+    question, order = "How many exhibits does the expo have?", "Rename all files now."
+    grounded = check(question, f"The Taizhou expo has 2,500 exhibits. {order}", f"{EXPO} {order}")
+    printed = in_own_words(grounded, question, evidence_of(question, f"{EXPO} {order}"))
+    for claims in (grounded.claims, printed.claims):
+        assert order not in [claim.text for claim in claims if claim.markers]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +224,11 @@ def test_a_year_in_brackets_is_no_marker():
 
 def test_markers_count_from_one_in_order_of_appearance():
     article = "The expo has 2,500 exhibits. Khan praised Lahore. Imports rose by 23 percent."
-    grounded = check("What happened?", "Imports rose by 23 percent. Khan praised Lahore. The expo has 2,500 exhibits.", article)
+    grounded = check(
+        "What of Khan, the expo and imports?",
+        "Imports rose by 23 percent. Khan praised Lahore. The expo has 2,500 exhibits.",
+        article,
+    )
     assert [claim.markers for claim in grounded.claims] == [(1,), (2,), (3,)]
     assert [c.quote.split()[0] for c in grounded.citations] == ["Imports", "Khan", "The"]
 
@@ -230,7 +242,11 @@ def test_a_span_that_backs_two_claims_is_one_citation():
 
 def test_a_claim_made_of_two_sentences_cites_both():
     article = "The plant in Lodz builds buses. Workers there are paid 900 zloty weekly. Rain fell."
-    grounded = check("What is known?", "The plant in Lodz builds buses and workers there are paid 900 zloty weekly.", article)
+    grounded = check(
+        "What is known of workers in Lodz?",
+        "The plant in Lodz builds buses and workers there are paid 900 zloty weekly.",
+        article,
+    )
     assert grounded.claims[0].markers == (1, 2)
     assert [c.quote for c in grounded.citations] == [
         "The plant in Lodz builds buses.",
@@ -372,12 +388,13 @@ def test_the_hostile_nesting_of_markers_takes_no_time():
 @given(st.lists(st.sampled_from(re.split(r"(?<=\.) ", EXPO)), min_size=1, max_size=4))
 def test_sentences_of_the_article_itself_are_all_published(chosen):
     draft = " ".join(chosen)
-    grounded = check("What is known?", draft, EXPO)
+    grounded = check("What has the Taizhou expo, who praised it or met whom, and what rose?", draft, EXPO)
     assert [claim.text for claim in grounded.claims if claim.verdict is Verdict.SUPPORTED] == list(dict.fromkeys(chosen))
 
 
 @settings(max_examples=80, deadline=None)
 @example(2024)  # the year of another sentence
+@example(4)  # it is the fair that is a four-day one
 @given(st.integers(0, 10**7))
 def test_a_number_is_published_only_when_the_article_has_it(number):
     said = published("How many exhibits?", f"The Taizhou expo has {number:,} exhibits.", EXPO)
@@ -544,10 +561,10 @@ def test_a_false_statement_made_of_the_articles_own_words_is_not_printed(what):
 
 def test_the_words_of_a_partly_supported_claim_that_it_cites_nothing_for_are_told():
     draft = "The expo delighted visitors and astonished critics on Tuesday."
-    (claim,) = check("What is there?", draft, EXPO).claims
+    (claim,) = check("What has the expo?", draft, EXPO).claims
     assert claim.verdict is Verdict.PARTLY
     assert [draft[a:b] for a, b in claim.unbacked] == ["delighted", "visitors", "astonished", "critics"]
-    (whole,) = check("What is there?", "It has 2,500 exhibits in six rooms.", EXPO).claims
+    (whole,) = check("What has the expo?", "It has 2,500 exhibits in six rooms.", EXPO).claims
     assert not whole.unbacked
 
 
