@@ -46,7 +46,7 @@ SPECIFIC_WEIGHT = 2.0  # of a number or name that the draft adds
 SAME_MEANING = 0.7  # cosine of a claim, read with its question, and a sentence that says it
 SECOND_GAIN = 0.15  # of a claim's weight: what a second cited sentence must add
 # A sentence less like the question (cosine), in which no answer was found either (probability), backs nothing: of 269 sentences
-# cited for development questions none is so far from it, and orders hidden in e-mails, which a draft may repeat, are (0.00, 0.04).
+# cited for development questions none is so far from it; two orders hidden in e-mails that a draft repeated are (0.00, 0.04).
 UNRELATED, NOT_FOUND = 0.06, 0.05
 
 ABSENCE = re.compile(
