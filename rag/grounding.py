@@ -254,7 +254,8 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
         said, counts = content_sequence(sentence.text), counted(sentence.text)
         for number, thing in counted(text):
             at, where = ([i for i, term in enumerate(said) if term == wanted] for wanted in (number, thing))
-            others = not where and any(number == n for n, _ in counts)  # it counts something else there
+            counts_other = any(number == n and thing != other for n, other in counts) and (number, thing) not in counts
+            others = counts_other and (not where or any(thing == other for _, other in counts))  # the thing has another number
             if others or (at and where and min(abs(i - j) for i in at for j in where) > COUNTED_REACH):
                 misread.append(f"{number} {thing}")
     counts_there = {number for sentence in cited for number, _ in counted(sentence.text)}
