@@ -162,12 +162,13 @@ def scifact(folder: Path, index: Path, parts: Parts) -> list[str]:
     gains: dict[str, list[float]] = {"dense": [], "BM25": [], "fused": [], "reranked": []}
     with Store.open(index) as store:
         searched = HybridRetriever(store, index, parts.encoder)
+        reranker = RerankingRetriever(searched, parts.checker) if parts.checker else None
         for query in queries:
             wanted, claim = gold.get(query["id"], set()), query["question"]
             hits = searched.retrieve(claim, top_k=50)
             ranked = {"dense": by(hits, "dense_rank"), "BM25": by(hits, "bm25_rank"), "fused": hits}
-            if parts.checker:
-                ranked["reranked"] = RerankingRetriever(searched, parts.checker).retrieve(claim, top_k=READ)
+            if reranker:
+                ranked["reranked"] = reranker.retrieve(claim, top_k=READ)
             for search, found in ranked.items():
                 order = list(dict.fromkeys(h.passage.document.source.rsplit("/", 1)[-1] for h in found))[:10]
                 gained = sum(1 / np.log2(i + 2) for i, document in enumerate(order) if document in wanted)
