@@ -22,7 +22,7 @@ from rag.errors import (
     StoreError,
     UsageError,
 )
-from rag.types import Answer, Citation, Claim, Hit, Message, Status, Verdict
+from rag.types import Answer, Citation, Claim, Hit, Message, State, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,7 @@ __all__ = [
     "ModelError",
     "ModelMissing",
     "RagError",
+    "State",
     "Status",
     "StoreError",
     "UsageError",

@@ -16,6 +16,7 @@ from rag.claims import MARKER, claims_of
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
+from rag.freshness import with_states
 from rag.generator import CausalGenerator
 from rag.grounding import Grounded, ground
 from rag.models import checker_files, ensure, silent
@@ -53,13 +54,15 @@ class Assistant:
         generator: Generator,
         *,
         verifier: Verifier | None = None,
+        store: Store | None = None,
         passages_read: int,
         follow_ups: bool = True,
     ) -> None:
         """Wire parts that are open already; :meth:`open` opens the real ones.
 
-        Without a ``verifier`` a sentence is checked by its words, numbers and names alone; without ``follow_ups`` every
-        question is taken by itself, whatever was asked before.
+        Without a ``verifier`` a sentence is checked by its words, numbers and names alone; the ``store`` tells which cited
+        files have changed, and is closed with the assistant; without ``follow_ups`` every question is taken by itself,
+        whatever was asked before.
         """
         self._retriever = retriever
         self._encoder = encoder
@@ -67,7 +70,7 @@ class Assistant:
         self._verifier = verifier
         self._passages_read = passages_read
         self._follow_ups = follow_ups
-        self._store: Store | None = None
+        self._store = store
 
     @classmethod
     def open(cls, index: str | Path | None = None, *, config: Config | None = None, progress: Progress = silent) -> Self:
@@ -87,19 +90,18 @@ class Assistant:
             if checker:
                 retriever = RerankingRetriever(retriever, checker)
             generator = CausalGenerator(generator_folder)
-            assistant = cls(
+            return cls(
                 retriever,
                 encoder,
                 generator,
                 verifier=checker,
+                store=store,
                 passages_read=config.passages_read,
                 follow_ups=config.follow_ups,
             )
         except BaseException:
             store.close()
             raise
-        assistant._store = store
-        return assistant
 
     def __enter__(self) -> Self:
         return self
@@ -169,6 +171,8 @@ class Assistant:
             if inquiry.evidence.sentences and not growing:
                 grounded = with_nearest(grounded, nearest(inquiry.standalone, inquiry.evidence))
             inquiry.weigh(grounded)
+            if self._store and not growing:
+                grounded = replace(grounded, citations=with_states(grounded.citations, self._store))
         if not grounded.citations or inquiry.answerability < answerability.THRESHOLD:
             return inquiry.refusal(grounded)
         return inquiry.answer(grounded)

@@ -87,6 +87,7 @@ def answer_record(answer: Answer, *, asked_id: object = None) -> dict[str, Any]:
                 "quote": c.quote,
                 "support": c.support,
                 "sha256": c.sha256,
+                "state": c.state.value,
             }
             for c in answer.citations
         ],

@@ -17,7 +17,7 @@ from rag.types import Status, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rag.types import Answer, Claim, Document, Hit
+    from rag.types import Answer, Citation, Claim, Document, Hit
 
 CLOSEST = 3  # articles shown below a refusal
 CLOSEST_LEAD = " The closest article"  # begins the list that ends a refusal's text, which is shown as buttons here
@@ -121,7 +121,7 @@ def _answer(index: int, answer: Answer) -> list[str]:
     sentences = " ".join(_claim(index, claim) for claim in answer.claims if claim.markers)
     cited = "".join(
         f'<li><button type="button" data-open="{index}.c{c.marker}"><span class="number">{c.marker}</span>'
-        f'<q dir="auto">{shown(c.quote)}</q>{_about(c.published, c.title, c.source)}</button></li>'
+        f'<q dir="auto">{shown(c.quote)}</q>{_about(c.published, c.title, c.source)}{_state(c)}</button></li>'
         for c in answer.citations
     )
     return [f'<p class="answer" dir="auto">{sentences}</p>', f'<ol class="sources" aria-label="Sources">{cited}</ol>']
@@ -178,6 +178,10 @@ def _about(published: str | None, *rest: str) -> str:
     if published:
         parts.insert(-1, f'<time datetime="{shown(published)}">{shown(_long_date(published))}</time>')
     return f'<span class="about">{" · ".join(parts)}</span>'
+
+
+def _state(citation: Citation) -> str:
+    return f'<span class="stale">{_sentence(citation.state.note)}</span>' if citation.state.note else ""
 
 
 def _sentence(text: str) -> str:

@@ -163,9 +163,11 @@ class Store:
         """Count documents and passages."""
         return Counts(*self._rows("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)")[0])
 
-    def state(self) -> dict[str, FileState]:
-        """Give for each source its file's size, modification time and hash."""
-        rows = self._rows("SELECT source, size, mtime_ns, sha256 FROM documents ORDER BY source")
+    def state(self, sources: Iterable[str] | None = None) -> dict[str, FileState]:
+        """Give for each source, or for those named that are there, its file's size, modification time and hash."""
+        which = "" if sources is None else "WHERE source IN (SELECT value FROM json_each(?))"
+        named = [] if sources is None else [json.dumps(list(sources))]
+        rows = self._rows(f"SELECT source, size, mtime_ns, sha256 FROM documents {which} ORDER BY source", *named)  # noqa: S608
         return {source: FileState(*state) for source, *state in rows}
 
     def documents(self) -> list[Listing]:

@@ -71,6 +71,8 @@ def show_sources(console: Console, answer: Answer) -> None:
         write(console, f"[{citation.marker}] {one_line(citation.title)}{dated}", style="bold")
         write(console, f"{one_line(citation.source)}, characters {citation.start}-{citation.end}", indent=4, style="dim")
         write(console, f"“{one_line(citation.quote)}”", indent=4)
+        if citation.state.note:
+            write(console, f"({citation.state.note})", indent=4, style="yellow")
     if answer.status is Status.PARTIAL:
         left_out = sum(not claim.markers for claim in answer.claims)
         console.print()

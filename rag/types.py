@@ -111,11 +111,29 @@ class Status(StrEnum):
     REFUSED = "refused"
 
 
+class State(StrEnum):
+    """What has become of a cited file since it was indexed; unknown where its folder is not there to look at."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+    @property
+    def note(self) -> str:
+        """What a reader should know, in plain words; empty when there is nothing to tell."""
+        return {
+            State.CHANGED: "the file has changed since it was indexed",
+            State.MISSING: "the file is no longer where it was indexed",
+        }.get(self, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
     """A marker of an answer and the exact span it stands for: ``quote == document.text[start:end]``.
 
-    ``support`` (0..1) says how far the quote backs the claims that carry the marker; ``sha256`` is that of the source file.
+    ``support`` (0..1) says how far the quote backs the claims that carry the marker; ``sha256`` is that of the source file as
+    it was indexed, and ``state`` what has become of that file since.
     """
 
     marker: int
@@ -127,6 +145,7 @@ class Citation:
     quote: str
     support: float
     sha256: str
+    state: State = State.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +231,7 @@ class Answer:
         for c in self.citations:
             dated = f", {c.published}" if c.published else ""
             lines += ["", f"[{c.marker}] {c.title}{dated} ({c.source}, characters {c.start}-{c.end})", f"    “{c.quote}”"]
+            lines += [f"    ({c.state.note})"] if c.state.note else []
         return "\n".join(lines)
 
 

@@ -29,6 +29,7 @@ CITATION = {
     "quote": str,
     "support": float,
     "sha256": str,
+    "state": str,
 }
 HIT = {"source": str, "start": int, "end": int, "score": float, "text": str}
 
@@ -55,6 +56,7 @@ def check_answer(line):
     for citation in record["citations"]:
         check_shape(citation, CITATION)
         assert 0 <= citation["support"] <= 1
+        assert citation["state"] in ("unchanged", "changed", "missing", "unknown")
         assert len(citation["quote"]) == citation["end"] - citation["start"]
         assert f"[{citation['marker']}]" in record["text"]
     for claim in record["claims"]:

@@ -20,7 +20,7 @@ ORDER = """
     manifest fetch conversion models
     decoding sentences newspage sections corpus passages
     runtime encoder crossencoder checker
-    database store vectors indexer
+    database store vectors indexer freshness
     terms question retriever reranking
     evidence prompt generator claims grounding quoting answerability
     assistant __init__
