@@ -50,10 +50,10 @@ lint: .venv/.installed-dev ## ruff and mypy
 	.venv/bin/mypy
 
 check: lint ## lint, and the tests that need no model (seconds)
-	.venv/bin/pytest -m "not slow"
+	.venv/bin/pytest -m "not slow and not long"
 
 test: lint ## lint, and the whole test suite, with real models and a real browser
-	.venv/bin/pytest
+	.venv/bin/pytest -m "not long"
 
 bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-quality BENCH=folder
 	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > "$(BENCH_WORK).md"
