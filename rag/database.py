@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,11 +29,19 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR} 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the file must be: SQLite's ``application_id`` and ``user_version``, and the statements that make an empty one."""
+    """What the file must be: SQLite's ``application_id``, the statements that make an empty one, and how it came to be so.
+
+    Each of ``upgrades`` turns a file of one version (``user_version``, the first is 1) into one of the next.
+    """
 
     application_id: int
-    version: int
     schema: tuple[str, ...]
+    upgrades: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The version that is read and written."""
+        return len(self.upgrades) + 1
 
 
 class Database:
@@ -50,7 +59,7 @@ class Database:
         """Open what is there.
 
         :raises IndexMissing: nothing is, or an empty file.
-        :raises IndexMismatch: a newer version made it.
+        :raises IndexMismatch: another version made it.
         :raises IndexDamaged: it is not what was written.
         :raises StoreError: it cannot be read.
         """
@@ -59,8 +68,14 @@ class Database:
                 raise IndexMissing(f"no index in {path.parent}; run `rag index FOLDER --index {path.parent}`")
             connection = _connect_for_reading(path)
             with _closing_on_error(connection):
-                if not _is_made(connection, path, form):
+                version = _version(connection, path, form)
+                if not version:
                     raise IndexMissing(f"the index in {path.parent} is empty; run `rag index FOLDER --index {path.parent}`")
+                if version < form.version:
+                    raise IndexMismatch(
+                        f"the index in {path.parent} was made by an older version; "
+                        f"run `rag index FOLDER --index {path.parent}`, which brings it up to date"
+                    )
         return cls(path, connection)
 
     @classmethod
@@ -208,14 +223,14 @@ def _connect_for_writing(path: Path, form: Format, *, thorough: bool) -> sqlite3
     with _translated(path):
         connection = _connect(path.resolve().as_uri())
         with _closing_on_error(connection):
-            made = _is_made(connection, path, form)
+            version = _version(connection, path, form)
             if thorough and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise _damaged(path, "its pages do not fit together")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            if not made:
+            if version < form.version:
                 connection.execute("BEGIN IMMEDIATE")
-                for statement in form.schema:
+                for statement in chain.from_iterable(form.upgrades[version - 1 :]) if version else form.schema:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {form.application_id}")
                 connection.execute(f"PRAGMA user_version = {form.version}")
@@ -223,12 +238,12 @@ def _connect_for_writing(path: Path, form: Format, *, thorough: bool) -> sqlite3
     return connection
 
 
-def _is_made(connection: sqlite3.Connection, path: Path, form: Format) -> bool:
-    """Say whether the file holds tables of the format, or none at all."""
+def _version(connection: sqlite3.Connection, path: Path, form: Format) -> int:
+    """Give the version of the file's tables, 0 where there are none at all."""
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        return False
+        return 0
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if application_id != form.application_id or version < 1:
         raise _damaged(path, "not an index of this program")
     if version > form.version:
@@ -236,7 +251,7 @@ def _is_made(connection: sqlite3.Connection, path: Path, form: Format) -> bool:
             f"the index in {path.parent} was made by a newer version (format {version}, this one reads {form.version}); "
             f"update footnote-rag, or run `rag index FOLDER --rebuild --index {path.parent}`"
         )
-    return True
+    return version
 
 
 def _locked(path: Path) -> sqlite3.Connection:

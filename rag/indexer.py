@@ -1,5 +1,7 @@
 """A folder of articles -> the store, at the cost of what changed.
 
+A text that the index holds is never embedded again, wherever it has moved: to another place, another file, another name.
+
 The index mirrors exactly the given folder. A file that cannot be indexed is reported and its former content removed, because
 nothing stale may answer; but a run that would leave nothing at all is refused. Each batch is one commit, so a kill or Ctrl-C
 loses one batch at most. A rebuild and a move to another folder are one commit as a whole: readers see the old content or the
@@ -164,7 +166,6 @@ class _Run:
     trust_times: bool
 
     waiting: list[_Waiting] = field(default_factory=list)
-    vectors: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # by text, as far as the waiting need them
     touched: dict[str, int] = field(default_factory=dict)  # modification time by source
     renamed: list[tuple[str, Document, int]] = field(default_factory=list)  # old source, new document, modification time
     skipped: dict[str, str] = field(default_factory=dict)  # reason by source
@@ -203,15 +204,14 @@ class _Run:
             self._report(source)
             return
         document, passages = self.read(path)
-        same_bytes = twins.get(document.sha256, [])
-        donor = source if known is not None or not same_bytes else same_bytes[-1]
-        old_passages, old_vectors = self.store.embedded(donor)
-        if donor in gone and _equal_but_for_source(old_passages, passages):
-            gone.remove(same_bytes.pop())
-            self.renamed.append((donor, document, mtime_ns))
-            self._report(source)
-            return
-        self.vectors.update(zip((passage.headed for passage in old_passages), old_vectors, strict=True))
+        same_bytes = twins.get(document.sha256)
+        if known is None and same_bytes and same_bytes[-1] in gone:
+            donor = same_bytes[-1]
+            if _equal_but_for_source(self.store.embedded(donor)[0], passages):
+                gone.remove(same_bytes.pop())
+                self.renamed.append((donor, document, mtime_ns))
+                self._report(source)
+                return
         self.waiting.append(_Waiting(document, passages, size, mtime_ns))
 
     def _is_unchanged(self, path: Path, known: FileState, size: int, mtime_ns: int) -> bool:
@@ -227,11 +227,11 @@ class _Run:
         """Embed and commit a batch."""
         if not self.waiting:
             return
-        self._embed(passage.headed for waiting in self.waiting for passage in waiting.passages)
+        vectors = self._vectors(passage.headed for waiting in self.waiting for passage in waiting.passages)
         with self.store.transaction():
             for document, passages, size, mtime_ns in self.waiting:
-                vectors = np.stack([self.vectors[passage.headed] for passage in passages])
-                self.store.put(document, passages, vectors, size=size, mtime_ns=mtime_ns)
+                stacked = np.stack([vectors[passage.headed] for passage in passages])
+                self.store.put(document, passages, stacked, size=size, mtime_ns=mtime_ns)
         for document, *_ in self.waiting:
             if document.source in self.old:
                 self.changed += 1
@@ -239,17 +239,19 @@ class _Run:
                 self.added += 1
             self._report(document.source)
         self.waiting.clear()
-        self.vectors.clear()
 
-    def _embed(self, texts: Iterable[str]) -> None:
-        """Learn the vectors of the texts that have none yet; equal texts are embedded once."""
-        new = [text for text in dict.fromkeys(texts) if text not in self.vectors]
+    def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Give the vector of each text, embedding those that the index does not know."""
+        texts = dict.fromkeys(texts)
+        known = self.store.known_vectors(texts)
+        new = [text for text in texts if text not in known]
         for batch in (new[start : start + BATCH] for start in range(0, len(new), BATCH)):
             vectors = self.encoder.encode(batch)
             if len(vectors) != len(batch) or not np.isfinite(vectors).all():
                 raise ModelError(f"encoder {self.encoder.identity} gave vectors that are not numbers; run `rag doctor`")
-            self.vectors.update(zip(batch, vectors, strict=True))
+            known.update(zip(batch, vectors, strict=True))
             self.embedded += len(batch)
+        return known
 
     def _finish(self, gone: set[str]) -> None:
         """Commit what needs no embedding; it goes last, so that the text of a file that moved is never missing."""
@@ -258,7 +260,7 @@ class _Run:
             raise CorpusError(f"no file can be indexed, so the index stays as it was; {source}: {reason}")
         removed = sorted(gone | (self.skipped.keys() & self.old.keys()))
         self.removed = len(removed)
-        if not (self.touched or self.renamed or removed):
+        if not (self.touched or self.renamed or removed or self.store.has_spare()):
             return
         with self.store.transaction():
             for source, mtime_ns in self.touched.items():
@@ -266,6 +268,7 @@ class _Run:
             for source, document, mtime_ns in self.renamed:
                 self.store.rename(source, document, mtime_ns=mtime_ns)
             self.store.remove(removed)
+            self.store.forget_spare()
 
     def summary(self, seconds: float) -> Summary:
         """Say what was done, and what the index holds now."""

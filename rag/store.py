@@ -6,6 +6,7 @@ are kept without a copy of the text (a contentless FTS5 table), which is why rem
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from contextlib import contextmanager
@@ -29,9 +30,13 @@ FILE = "articles.db"
 HEADING_WEIGHT, BODY_WEIGHT = 1.0, 1.0  # of BM25
 
 _CHUNK = 1024  # passages that a check reads at once
+_VERSION_2 = (
+    "ALTER TABLE passages ADD COLUMN digest BLOB",  # of the text that was embedded; NULL in what version 1 wrote
+    "CREATE INDEX passages_by_digest ON passages (digest)",
+    "CREATE TABLE spare (digest BLOB PRIMARY KEY, crc INTEGER NOT NULL, vector BLOB NOT NULL) WITHOUT ROWID",
+)
 _FORMAT = Format(
     application_id=0x466F6F74,  # "Foot"
-    version=1,
     schema=(
         "CREATE TABLE meta (identity TEXT NOT NULL, generation INTEGER NOT NULL, encoder TEXT NOT NULL, "
         "dimension INTEGER NOT NULL, folder TEXT NOT NULL, passage_tokens INTEGER NOT NULL)",
@@ -41,9 +46,11 @@ _FORMAT = Format(
         "CREATE TABLE passages (id INTEGER PRIMARY KEY AUTOINCREMENT, "
         "document_id INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE, ordinal INTEGER NOT NULL, "
         'start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, crc INTEGER NOT NULL, vector BLOB NOT NULL, '
-        "UNIQUE (document_id, ordinal))",
+        "digest BLOB, UNIQUE (document_id, ordinal))",
         "CREATE VIRTUAL TABLE words USING fts5(heading, body, content='', tokenize='porter unicode61 remove_diacritics 2')",
+        *_VERSION_2[1:],
     ),
+    upgrades=(_VERSION_2,),
 )
 
 
@@ -103,7 +110,7 @@ class Store:
         begins anew where the file is damaged or of a newer format; a sound one keeps its content until it is cleared.
 
         :raises IndexMissing: there is none, or it holds no document yet (reading only).
-        :raises IndexMismatch: a newer version made it.
+        :raises IndexMismatch: a newer version made it; or an older one, which a writer brings up to date.
         :raises IndexDamaged: it is not what was written.
         :raises StoreError: it cannot be read or written, or another writer is at work.
         """
@@ -182,7 +189,9 @@ class Store:
 
     def vectors(self, ids: Iterable[int]) -> NDArray[np.float32]:
         """Give the vectors of existing passages ``(n, dimension)``, by ascending id."""
-        blobs = [row["vector"] for row in self._checked_rows(ids)]
+        return self._floats([row["vector"] for row in self._checked_rows(ids)])
+
+    def _floats(self, blobs: Sequence[bytes]) -> NDArray[np.float32]:
         dimension = self.meta().dimension
         if any(len(blob) != 2 * dimension for blob in blobs):
             raise self._database.damaged("a vector is not as long as it was")
@@ -201,13 +210,34 @@ class Store:
             ids = self._ids_of(source)
             return list(self.passages(ids).values()), self.vectors(ids)
 
+    def known_vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Give the vectors ``(dimension,)`` of those texts that need no embedding.
+
+        The index holds a passage that was embedded as this text, or held it until its document was replaced and nobody has
+        called :meth:`forget_spare` since.
+        """
+        blobs: dict[str, bytes] = {}
+        for text in texts:
+            digest = _digest(text)
+            if held := self._rows("SELECT id FROM passages WHERE digest = ? LIMIT 1", digest):
+                blobs[text] = self._checked_rows([held[0]["id"]])[0]["vector"]
+            elif spare := self._rows("SELECT crc, vector FROM spare WHERE digest = ?", digest):
+                if spare[0]["crc"] != zlib.crc32(spare[0]["vector"], zlib.crc32(digest)):
+                    raise self._database.damaged("a spare vector is not as it was")
+                blobs[text] = spare[0]["vector"]
+        return dict(zip(blobs, self._floats(list(blobs.values())), strict=True))
+
+    def has_spare(self) -> bool:
+        """Say whether vectors of replaced documents are kept."""
+        return bool(self._rows("SELECT EXISTS (SELECT 1 FROM spare)")[0][0])
+
     def _ids_of(self, source: str) -> list[int]:
         sql = "SELECT passages.id FROM passages JOIN documents ON documents.id = document_id WHERE source = ? ORDER BY ordinal"
         return [row[0] for row in self._rows(sql, source)]
 
     def _checked_rows(self, ids: Iterable[int]) -> list[sqlite3.Row]:
         rows = self._rows(
-            'SELECT id, document_id, ordinal, start, "end", heading, crc, vector FROM passages '
+            'SELECT id, document_id, ordinal, start, "end", heading, crc, vector, digest FROM passages '
             "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
             json.dumps([int(i) for i in ids]),
         )
@@ -259,6 +289,7 @@ class Store:
     def clear(self) -> None:
         """Remove all documents; the ids of their passages stay used up."""
         self._rows("DELETE FROM documents")
+        self.forget_spare()
         self._rows("INSERT INTO words (words) VALUES ('delete-all')")
         self._rows("UPDATE meta SET dimension = 0")
 
@@ -267,12 +298,15 @@ class Store:
     ) -> None:
         """Add a document, or replace the one of the same source; ``vectors`` is ``(len(passages), dimension)``.
 
+        What is replaced leaves its vectors until :meth:`forget_spare`: another document may have taken over the words.
+
         :raises IndexMismatch: the index holds vectors of another dimension.
         """
         dimension = self.meta().dimension
         if dimension not in (0, vectors.shape[1]):
             raise self._mismatch(f"holds vectors of {dimension} numbers, not {vectors.shape[1]}")
         self._rows("UPDATE meta SET dimension = ?", vectors.shape[1])
+        self._spare(document.source)
         self.remove([document.source])
         values = (document.source, document.title, document.published, document.sha256, size, mtime_ns)
         sql = (
@@ -286,11 +320,21 @@ class Store:
     def _put_passage(self, document_id: int, passage: Passage, vector: bytes) -> None:
         place = (passage.ordinal, passage.start, passage.end, passage.heading)
         sql = (
-            'INSERT INTO passages (document_id, ordinal, start, "end", heading, crc, vector) '
-            "VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"
+            'INSERT INTO passages (document_id, ordinal, start, "end", heading, crc, vector, digest) '
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
         )
-        passage_id = self._rows(sql, document_id, *place, _passage_crc(place, vector), vector)[0][0]
+        passage_id = self._rows(sql, document_id, *place, _passage_crc(place, vector), vector, _digest(passage.headed))[0][0]
         self._rows("INSERT INTO words (rowid, heading, body) VALUES (?, ?, ?)", passage_id, passage.heading, passage.text)
+
+    def _spare(self, source: str) -> None:
+        for row in self._checked_rows(self._ids_of(source)):
+            if digest := row["digest"]:
+                crc = zlib.crc32(row["vector"], zlib.crc32(digest))
+                self._rows("INSERT OR REPLACE INTO spare VALUES (?, ?, ?)", digest, crc, row["vector"])
+
+    def forget_spare(self) -> None:
+        """Let go of the vectors that replaced documents left behind."""
+        self._rows("DELETE FROM spare")
 
     def remove(self, sources: Iterable[str]) -> None:
         """Remove documents with their passages; unknown sources are passed over."""
@@ -312,6 +356,10 @@ class Store:
 
 def _place(row: sqlite3.Row) -> tuple[int, int, int, str]:
     return row["ordinal"], row["start"], row["end"], row["heading"]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]
 
 
 def _passage_crc(place: tuple[int, int, int, str], vector: bytes) -> int:

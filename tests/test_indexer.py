@@ -237,17 +237,87 @@ def test_the_same_folder_moved_elsewhere_embeds_nothing(folder, tmp_path):
     assert figures(run(tmp_path / "moved")) == {"unchanged": 2}
 
 
-@settings(max_examples=8, deadline=None)
-@given(data=st.data())
-def test_after_any_changes_the_index_mirrors_the_folder(tmp_path_factory, data):
-    names = st.sampled_from(["a.txt", "b.txt", "c/d.txt"])
-    texts = st.sampled_from([CARS, SHIPS, TRAINS, CARS + "\n" + SHIPS])
-    folder = tmp_path_factory.mktemp("any") / "articles"
-    for age in (90, 60, 30):
-        shutil.rmtree(folder, ignore_errors=True)
-        write(folder, data.draw(st.dictionaries(names, texts, min_size=1)), age=age)
+NAMES = st.sampled_from(["a.txt", "b.md", "c/d.txt", "c/e.txt"])
+TEXTS = st.lists(st.sampled_from([f"{i} {text}" for i in range(2) for text in (CARS, SHIPS, TRAINS)]), min_size=1, max_size=4)
+
+
+def titled(parts):
+    return "\n".join([parts[0], *parts[1]]).lstrip()
+
+
+EDITS = st.one_of(
+    st.tuples(st.just("write"), NAMES, st.tuples(st.sampled_from(["", "# News of the week\n"]), TEXTS).map(titled)),
+    st.tuples(st.just("move"), NAMES, NAMES),
+    st.tuples(st.just("copy"), NAMES, NAMES),
+    st.tuples(st.just("delete"), NAMES),
+    st.tuples(st.just("touch"), NAMES),
+)
+
+
+def edit(folder, what, name, other=""):
+    """Do to a file what a person does; nothing where it is not there."""
+    path = folder / name
+    if what == "write":
+        write(folder, {name: other}, age=random.randrange(10, 1000))
+    elif path.exists() and what == "touch":
+        set_age(path, random.randrange(10, 1000))
+    elif path.exists() and what == "delete":
+        path.unlink()
+    elif path.exists() and name != other:
+        (folder / other).parent.mkdir(exist_ok=True)
+        shutil.copy2(path, folder / other)
+        if what == "move":
+            path.unlink()
+
+
+def everything(index):
+    """What an index answers with, whatever the ids are."""
+    with Store.open(index) as store:
+        assert store.check() == []
+        assert not store.has_spare()
+        ids = store.ids().tolist()
+        passages = store.passages(ids)
+        place = {i: (p.document, p.ordinal, p.start, p.end, p.heading) for i, p in passages.items()}
+        held, words = Vectors.load(store, index), ("cars", "grain", "railway")
+        near = [sorted((round(c, 5), str(place[i])) for i, c in held.search(FakeEncoder().encode([w])[0], 99)) for w in words]
+        lexical = [{place[i]: round(score, 9) for i, score in store.search_text([word], top_k=99)} for word in words]
+        vectors = dict(zip(map(str, place.values()), map(bytes, store.vectors(ids)), strict=True))
+        return vectors, near, lexical, {source: (size, digest) for source, (size, _, digest) in store.state().items()}
+
+
+@settings(max_examples=15, deadline=None)
+@given(rounds=st.lists(st.lists(EDITS, min_size=1, max_size=4), min_size=1, max_size=4), batch=st.sampled_from([1, 3, 512]))
+def test_after_any_edits_the_index_is_as_made_from_scratch_and_no_text_that_it_held_was_embedded(
+    tmp_path_factory, rounds, batch
+):
+    folder = write(tmp_path_factory.mktemp("any") / "articles", {"kept.txt": CARS})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(indexer, "BATCH", batch)
         run(folder, passage_tokens=20)
-        assert content(folder) == files(folder)
+        for number, edits in enumerate(rounds):
+            with Store.open(folder.parent / "index") as store:
+                held = {passage.headed for passage in store.passages(store.ids().tolist()).values()}
+            for one in edits:
+                edit(folder, *one)
+            encoder = FakeEncoder()
+            run(folder, encoder, passage_tokens=20)
+            assert held.isdisjoint(encoder.texts)
+            assert len(encoder.texts) == len(set(encoder.texts))
+            run(folder, passage_tokens=20, store_folder=folder.parent / f"scratch-{number}")
+            assert everything(folder.parent / "index") == everything(folder.parent / f"scratch-{number}")
+
+
+def test_a_text_that_moves_to_a_file_indexed_later_is_not_embedded_again_even_after_an_interruption(folder, monkeypatch):
+    monkeypatch.setattr(indexer, "BATCH", 1)
+    titled = "# News of the week\n\n"  # the title is embedded with the text
+    write(folder, {"cars.txt": titled + CARS + "\n" + TRAINS, "sub/ships.txt": titled + SHIPS})
+    run(folder, passage_tokens=20)
+    write(folder, {"cars.txt": titled + CARS, "sub/ships.txt": titled + "9 " + SHIPS + "\n" + TRAINS}, age=50)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Interrupted(call=1), passage_tokens=20)
+    encoder = FakeEncoder()
+    assert figures(run(folder, encoder, passage_tokens=20)) == {"changed": 1, "unchanged": 1, "embedded": 1}
+    assert "9 The harbour" in encoder.texts[0]
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------------

@@ -61,6 +61,14 @@ def edit(index, sql, *values):
     connection.close()
 
 
+def columns(index):
+    connection = sqlite3.connect(index / FILE)
+    names = connection.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()
+    found = {name: connection.execute("SELECT * FROM pragma_table_info(?)", (name,)).fetchall() for (name,) in names}
+    connection.close()
+    return found
+
+
 def all_passages(store):
     return list(store.passages(store.ids().tolist()).values())
 
@@ -394,12 +402,29 @@ def test_a_second_writer_is_told_so_within_two_seconds_and_readers_go_on(index):
 
 
 def test_a_newer_format_is_named_and_only_a_rebuild_begins_anew(index):
-    edit(index, "PRAGMA user_version = 2")
+    edit(index, "PRAGMA user_version = 99")
     for writable in (False, True):
         with pytest.raises(IndexMismatch, match=r"newer version.*update footnote-rag, or run `rag index FOLDER --rebuild"):
             Store.open(index, writable=writable)
     with Store.open(index, writable=True, rebuild=True) as store:
         assert store.counts() == (0, 0)
+
+
+def test_an_older_format_is_brought_up_to_date_by_the_next_writer_and_loses_nothing(index):
+    with Store.open(index) as store:
+        expected, schema = all_passages(store), columns(index)
+    for sql in (
+        "DROP INDEX passages_by_digest",
+        "ALTER TABLE passages DROP COLUMN digest",
+        "DROP TABLE spare",
+        "PRAGMA user_version = 1",
+    ):
+        edit(index, sql)
+    with pytest.raises(IndexMismatch, match="older version; run `rag index FOLDER --index"):
+        Store.open(index)
+    Store.open(index, writable=True).close()
+    with Store.open(index) as store:
+        assert (all_passages(store), columns(index), store.check()) == (expected, schema, [])
 
 
 @pytest.mark.parametrize(
