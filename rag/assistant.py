@@ -14,6 +14,7 @@ from rag import answerability, prompt
 from rag.checker import Checker
 from rag.claims import MARKER, claims_of
 from rag.config import load_config
+from rag.copies import copies_of, counted
 from rag.encoder import SentenceEncoder
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.freshness import with_states
@@ -231,6 +232,8 @@ class _Inquiry:
         ]
         if self.standalone != self.question:
             notes.append(f"understood as: {self.standalone}")
+        citations = tuple(replace(citation, copies=copies_of(citation, self.hits)) for citation in grounded.citations)
+        remarks = tuple(filter(None, [counted(citations)]))
         return Answer(
             question=self.question,
             standalone_question=self.standalone,
@@ -239,9 +242,10 @@ class _Inquiry:
             answerability=round(self.answerability, 3),
             signals={name: round(value, 3) for name, value in self.signals.items()},
             claims=grounded.claims,
-            citations=grounded.citations,
+            citations=citations,
             hits=self.hits,
-            notes=tuple(notes),
+            notes=(*notes, *remarks),
+            remarks=remarks,
             prompt=self.prompt,
             draft=self.draft,
             threshold=answerability.THRESHOLD,

@@ -81,6 +81,7 @@ def sections(answer: Answer) -> list[Section]:
         "What the model wrote": _draft(answer),
         "How each sentence was checked": _claims(answer),
         "Why it was refused" if answer.status is Status.REFUSED else "Why it was answered": _decision(answer),
+        "What to know of the articles": map(Line, answer.remarks),
         "Time taken": _times(answer),
     }
     written = ((title, tuple(lines)) for title, lines in told.items())

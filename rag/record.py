@@ -88,6 +88,18 @@ def answer_record(answer: Answer, *, asked_id: object = None) -> dict[str, Any]:
                 "support": c.support,
                 "sha256": c.sha256,
                 "state": c.state.value,
+                "copies": [
+                    {
+                        "source": copy.source,
+                        "title": copy.title,
+                        "published": copy.published,
+                        "start": copy.start,
+                        "end": copy.end,
+                        "quote": copy.quote,
+                        "sha256": copy.sha256,
+                    }
+                    for copy in c.copies
+                ],
             }
             for c in answer.citations
         ],

@@ -24,7 +24,7 @@ CLOSEST_LEAD = " The closest article"  # begins the list that ends a refusal's t
 
 # C0 and C1 controls but tab and line feed, embeddings, overrides and isolates of direction, tags, half characters.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
-_KEY = re.compile(r"([0-9]{1,9})\.([ch])([0-9]{1,9})")
+_KEY = re.compile(r"([0-9]{1,9})\.(?:h([0-9]{1,9})|c([0-9]{1,9})(?:\.([0-9]{1,9}))?)")  # turn, hit or citation, its copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,17 @@ def source(turns: Sequence[Turn], key: str, *, chosen: bool = False) -> str:
     answer = turns[int(match[1])].answer
     if answer is None:
         raise LookupError(key)
-    number = int(match[3])
-    if match[2] == "h":
+    if match[2]:
+        number = int(match[2])
         passage = {hit.rank: hit.passage for hit in answer.hits}[number]
         return _article(key, passage.document, {number: Span(passage.start, passage.end)}, number, chosen=chosen)
+    number = int(match[3])
     cited = {citation.marker: citation for citation in answer.citations}[number]
-    document = {hit.passage.document.source: hit.passage.document for hit in answer.hits}[cited.source]
+    documents = {p.document.source: p.document for hit in answer.hits for p in (hit.passage, *hit.copies)}
+    if match[4]:
+        copy = dict(enumerate(cited.copies, start=1))[int(match[4])]
+        return _article(key, documents[copy.source], {number: Span(copy.start, copy.end)}, number, chosen=chosen)
+    document = documents[cited.source]
     spans = {c.marker: Span(c.start, c.end) for c in answer.citations if c.source == cited.source}
     return _article(key, document, spans, number, chosen=chosen)
 
@@ -121,10 +126,20 @@ def _answer(index: int, answer: Answer) -> list[str]:
     sentences = " ".join(_claim(index, claim) for claim in answer.claims if claim.markers)
     cited = "".join(
         f'<li><button type="button" data-open="{index}.c{c.marker}"><span class="number">{c.marker}</span>'
-        f'<q dir="auto">{shown(c.quote)}</q>{_about(c.published, c.title, c.source)}{_state(c)}</button></li>'
+        f'<q dir="auto">{shown(c.quote)}</q>{_about(c.published, c.title, c.source)}{_state(c)}</button>'
+        f"{_copies(index, c)}</li>"
         for c in answer.citations
     )
     return [f'<p class="answer" dir="auto">{sentences}</p>', f'<ol class="sources" aria-label="Sources">{cited}</ol>']
+
+
+def _copies(index: int, citation: Citation) -> str:
+    """Render what opens the same sentence in other articles."""
+    return "".join(
+        f'<button type="button" class="copy" data-open="{index}.c{citation.marker}.{number}">'
+        f"{_about(copy.published, 'the same', copy.source)}</button>"
+        for number, copy in enumerate(citation.copies, start=1)
+    )
 
 
 def _claim(index: int, claim: Claim) -> str:
@@ -167,6 +182,7 @@ def _notes(answer: Answer) -> list[str]:
     left_out = sum(not claim.markers for claim in answer.claims)
     if answer.status is Status.PARTIAL and left_out:
         notes.append(f"Left out, because no article backs it: {left_out} of {len(answer.claims)} drafted sentences.")
+    notes += [_sentence(remark) for remark in answer.remarks]
     if answer.standalone_question != answer.question:
         notes.append(f"Understood as: {answer.standalone_question}")
     return notes

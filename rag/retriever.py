@@ -1,11 +1,11 @@
-"""A question to passages: dense and lexical search, fused by rank, near-identical passages collapsed."""
+"""A question to passages: dense and lexical search, fused by rank, copies collapsed (``rag.copies``)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.terms import NEGATIONS, content_terms, content_words, names, numbers, words
+from rag.copies import collapse
+from rag.terms import content_words
 from rag.types import Hit
 from rag.vectors import Vectors
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = 50  # of each search; deeper lists change no fused rank that is read
 RRF_K = 60  # Cormack, Clarke and Büttcher 2009
-SAME_WORDS = 0.8  # of two passages' content words, with equal numbers and names: one is a copy of the other
+DEEPEST = 3200  # of each search, where copies fill the lists: an article that lies there 100 times has some 800 passages
 
 
 class HybridRetriever:
@@ -38,19 +38,31 @@ class HybridRetriever:
         self._vectors = Vectors.load(store, folder)
 
     def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
-        """Give at most ``top_k`` hits, best first, from one committed state of the index."""
+        """Give at most ``top_k`` hits, best first, from one committed state of the index.
+
+        Where copies fill the lists, they are made longer until the hits are enough.
+        """
         vector = self._encoder.encode([question])[0]
         with self._store.snapshot():
             self._vectors = self._vectors.refreshed(self._store)
-            dense = self._vectors.search(vector, CANDIDATES)
-            lexical = self._store.search_text(content_words(question), top_k=CANDIDATES)
-            fused = reciprocal_rank_fusion([[i for i, _ in dense], [i for i, _ in lexical]])
-            best = sorted(fused, key=lambda i: (-fused[i], i))[:CANDIDATES]
-            passages = self._store.passages(best)
-            cosines = self._cosines(vector, best)
+            depth = CANDIDATES
+            hits = collapse(self._candidates(question, vector, depth))
+            while len(hits) < top_k and any(hit.copies for hit in hits) and depth < min(DEEPEST, len(self._vectors)):
+                depth *= 4
+                hits = collapse(self._candidates(question, vector, depth))
+        return hits[:top_k]
+
+    def _candidates(self, question: str, vector: NDArray[np.float32], depth: int) -> list[Hit]:
+        """Give the best ``depth`` hits, of lists as long."""
+        dense = self._vectors.search(vector, depth)
+        lexical = self._store.search_text(content_words(question), top_k=depth)
+        fused = reciprocal_rank_fusion([[i for i, _ in dense], [i for i, _ in lexical]])
+        best = sorted(fused, key=lambda i: (-fused[i], i))[:depth]
+        passages = self._store.passages(best)
+        cosines = self._cosines(vector, best)
         bm25 = dict(lexical)
         dense_ranks, bm25_ranks = ({i: rank for rank, (i, _) in enumerate(found, start=1)} for found in (dense, lexical))
-        hits = [
+        return [
             Hit(
                 passages[i],
                 0,
@@ -62,7 +74,6 @@ class HybridRetriever:
             )
             for i in best
         ]
-        return collapse(hits)[:top_k]
 
     def _cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> Mapping[int, float]:
         return dict(zip(sorted(ids), (self._store.vectors(ids) @ vector).tolist(), strict=True)) if ids else {}
@@ -75,24 +86,3 @@ def reciprocal_rank_fusion(rankings: Iterable[Sequence[int]]) -> dict[int, float
         for rank, item in enumerate(ranking, start=1):
             scores[item] = scores.get(item, 0.0) + 1 / (RRF_K + rank)
     return scores
-
-
-def collapse(hits: Sequence[Hit]) -> list[Hit]:
-    """Keep the best of passages that say the same in nearly the same words, the others as its copies; number the ranks."""
-    kept: list[Hit] = []
-    seen: list[tuple[frozenset[str], frozenset[str]]] = []
-    for hit in hits:
-        terms, facts = content_terms(hit.passage.text), _facts(hit.passage.text)
-        for i, (other_terms, other_facts) in enumerate(seen):
-            if facts == other_facts and len(terms & other_terms) >= SAME_WORDS * max(1, len(terms | other_terms)):
-                kept[i] = replace(kept[i], copies=(*kept[i].copies, hit.passage))
-                break
-        else:
-            kept.append(hit)
-            seen.append((terms, facts))
-    return [replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
-
-
-def _facts(text: str) -> frozenset[str]:
-    """Give what must be equal in a copy: numbers, names, and whether something is denied."""
-    return numbers(text) | names(text) | NEGATIONS.intersection(words(text))

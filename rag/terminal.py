@@ -73,6 +73,9 @@ def show_sources(console: Console, answer: Answer) -> None:
         write(console, f"“{one_line(citation.quote)}”", indent=4)
         if citation.state.note:
             write(console, f"({citation.state.note})", indent=4, style="yellow")
+        if citation.copies:
+            sources = ", ".join(one_line(copy.source) for copy in citation.copies)
+            write(console, f"the same in {sources}", indent=4, style="dim")
     if answer.status is Status.PARTIAL:
         left_out = sum(not claim.markers for claim in answer.claims)
         console.print()
@@ -81,6 +84,10 @@ def show_sources(console: Console, answer: Answer) -> None:
             f"Left out, because no article backs it: {left_out} of {len(answer.claims)} drafted sentences.",
             style="dim",
         )
+    if answer.remarks:
+        console.print()
+        for remark in answer.remarks:
+            write(console, one_line(remark), style="dim")
     if answer.standalone_question != answer.question:
         console.print()
         write(console, f"Understood as: {one_line(answer.standalone_question)}", style="dim")

@@ -40,6 +40,26 @@ STOP_WORDS = frozenset(
     "was we were what when where which while who whom whose why will with would you your "
     "according article articles many much name give please know".split()
 )
+# Which way a thing went: what stands on the two sides of a line cannot both be so.
+_OPPOSED = """
+    rise rose risen increase grow grew grown climb gain surge soar jump up | fall fell fallen decrease drop plunge shrink down
+    higher larger bigger more longer | lower smaller fewer less shorter
+    approve accept adopt endorse uphold upheld | reject refuse veto dismiss overturn
+    win won victory beat | lose lost defeat
+    convicted guilty | acquitted innocent
+    open opened | close closed shut
+    allow let permit legal | ban banned forbid prohibit illegal
+    confirm | deny denied
+    succeed success successful | fail failure
+    profit | loss
+    import | export
+    arrive | leave left
+    buy bought | sell sold
+    begin began start launch | end halt stop suspend cancel
+    hire | fire dismiss
+    before | after
+    dead die died kill killed | injured wounded hurt survive
+"""
 NEGATIONS = frozenset("not no never neither nor cannot without t".split())  # "don't" is cut into "don" and "t"
 _UNITS = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -62,6 +82,15 @@ def stem(word: str) -> str:
     return str(_stemmer.stemWord(word))
 
 
+# The stem of each word that says which way a thing went, with its line of _OPPOSED and its side of it: "+0" for a rise.
+POLES = {
+    stem(word): f"{side}{line}"
+    for line, sides in enumerate(_OPPOSED.strip().splitlines())
+    for side, there in zip("+-", sides.split("|"), strict=True)
+    for word in there.split()
+}
+
+
 def words(text: str) -> list[str]:
     """Give the words of a text in lower case, hyphens and apostrophes parting them: ``four-day`` is two, ``U.S.`` is us."""
     return [part for match in WORD.finditer(text) for part in _parts(match[0]) if part]
@@ -74,7 +103,7 @@ def content_words(text: str) -> list[str]:
 
 def content_sequence(text: str) -> list[str]:
     """Give the stems of the content words in order, numbers in their plain form."""
-    return [_plain_number(w) or stem(w) for w in content_words(text)]
+    return [plain_number(w) or stem(w) for w in content_words(text)]
 
 
 def content_terms(text: str) -> frozenset[str]:
@@ -145,6 +174,14 @@ def counted(text: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def plain_number(word: str) -> str | None:
+    """Give a number in digits or words in its plain form; None for another word."""
+    if word in NUMBER_WORDS:
+        return NUMBER_WORDS[word]
+    match = NUMBER.match(word)
+    return _plain(match[0]) if match else None
+
+
 def _in_digits(text: str) -> str:
     return SPELT.sub(lambda match: NUMBER_WORDS[match[0].lower()], text)
 
@@ -159,13 +196,6 @@ def _unit(text: str, position: int) -> str:
     if not match:
         return ""
     return "percent" if match["percent"] else SHORT_FACTORS.get(match["factor"].lower(), match["factor"].lower())
-
-
-def _plain_number(word: str) -> str | None:
-    if word in NUMBER_WORDS:
-        return NUMBER_WORDS[word]
-    match = NUMBER.match(word)
-    return _plain(match[0]) if match else None
 
 
 def _plain(digits: str) -> str:

@@ -80,8 +80,9 @@ class Hit:
 
     ``cosine`` is the similarity of question and passage (-1..1); ``bm25`` is the lexical score (0 and up, 0 when no word is
     shared). ``dense_rank`` and ``bm25_rank`` are its places, from 1, in the search by vectors and in that by words; None where
-    that search did not give it. ``copies`` are further passages that say the same in nearly the same words, left out of the
-    ranking. ``found`` is what was seen of an answer in ``passage.headed``; None where nothing looked for one.
+    that search did not give it. ``copies`` are further passages that add nothing to those that were kept, left out of the
+    ranking; the score is that of the best placed. ``found`` is what was seen of an answer in ``passage.headed``; None where
+    nothing looked for one.
     """
 
     passage: Passage
@@ -133,7 +134,8 @@ class Citation:
     """A marker of an answer and the exact span it stands for: ``quote == document.text[start:end]``.
 
     ``support`` (0..1) says how far the quote backs the claims that carry the marker; ``sha256`` is that of the source file as
-    it was indexed, and ``state`` what has become of that file since.
+    it was indexed, and ``state`` what has become of that file since. ``copies`` are the same sentence in other articles that
+    print the same story: as exact, under the same marker, of unknown state.
     """
 
     marker: int
@@ -146,6 +148,7 @@ class Citation:
     support: float
     sha256: str
     state: State = State.UNKNOWN
+    copies: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +210,8 @@ class Answer:
     articles. ``answerability`` (0..1) is the probability that the articles answer the question, weighed from ``signals``;
     below ``threshold`` the question is refused. Without ``signals`` nothing was left to weigh, and it is 0. ``prompt`` is what
     the generator was given, empty when it was not asked, and ``draft`` what it wrote. ``claims`` holds the unpublished ones
-    too. ``timings_ms`` is per step, in milliseconds.
+    too. ``remarks`` are those of the notes that a reader of the answer should know of its articles: that several are copies of
+    one. ``timings_ms`` is per step, in milliseconds.
     """
 
     question: str
@@ -219,6 +223,7 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     hits: tuple[Hit, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     prompt: tuple[Message, ...] = ()
     draft: str = ""
     signals: dict[str, float] = field(default_factory=dict)
@@ -232,6 +237,8 @@ class Answer:
             dated = f", {c.published}" if c.published else ""
             lines += ["", f"[{c.marker}] {c.title}{dated} ({c.source}, characters {c.start}-{c.end})", f"    “{c.quote}”"]
             lines += [f"    ({c.state.note})"] if c.state.note else []
+            lines += [f"    the same in {', '.join(copy.source for copy in c.copies)}"] if c.copies else []
+        lines += ["", *self.remarks] if self.remarks else []
         return "\n".join(lines)
 
 

@@ -30,6 +30,7 @@ CITATION = {
     "support": float,
     "sha256": str,
     "state": str,
+    "copies": list,
 }
 HIT = {"source": str, "start": int, "end": int, "score": float, "text": str}
 

@@ -21,7 +21,7 @@ ORDER = """
     decoding sentences newspage sections corpus passages
     runtime encoder crossencoder checker
     database store vectors indexer freshness
-    terms question retriever reranking
+    terms question copies retriever reranking
     evidence prompt generator claims grounding quoting answerability
     assistant __init__
     record explain measures evaluation comparison questions batch doctor

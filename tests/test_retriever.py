@@ -11,8 +11,9 @@ from fakes import FakeEncoder, document, put
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.copies import collapse
 from rag.errors import IndexMismatch
-from rag.retriever import RRF_K, HybridRetriever, collapse, reciprocal_rank_fusion
+from rag.retriever import RRF_K, HybridRetriever, reciprocal_rank_fusion
 from rag.store import Store
 from rag.types import Hit, Passage
 
