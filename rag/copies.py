@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 SAME_WORDS = 0.8  # of two sentences' content words, or all but one of each where they share ENOUGH
 ENOUGH = 5
 CHANGED = 1 / 3  # of a copy's sentences, or one, may have a changed word
-STATED = 0.5  # of a passage's characters that sentences must have, for headlines are not compared
+STATED = 0.5  # of a passage's characters that sentences must have
+HEADLINES = 2  # of a passage's own, with its byline, are not compared
 RUN = 3  # words in a row, by which passages are found that may be copies
 SHARED_RUNS = 0.4  # of a passage's runs: a changed word breaks three
 NEAREST = 8  # passages before it that a passage is held against
@@ -163,7 +164,7 @@ def _runs(text: str) -> frozenset[tuple[str, ...]]:
 
 
 def _adds_nothing(text: str, others: Sequence[str]) -> bool:
-    """Say whether all that a text states, and every number in its headlines, stands in the others."""
+    """Say whether all that a text states, and every number in its own few headlines, stands in the others."""
     said = _sayings(text)
     stated = [one for one in said if one.states]
     if sum(len(one.key) for one in stated) < STATED * len(text):
@@ -171,10 +172,12 @@ def _adds_nothing(text: str, others: Sequence[str]) -> bool:
     there = [one for other in others for one in _sayings(other)]
     keys, figures = {one.key for one in there}, {fact for one in there for fact in one.facts if fact[0].isdigit()}
     changed = [one for one in stated if one.key not in keys]
+    headlines = [one for one in said if not one.states and one.key not in keys]
     return (
-        len(changed) <= max(1, CHANGED * len(stated))
+        len(headlines) <= HEADLINES
+        and len(changed) <= max(1, CHANGED * len(stated))
         and all(any(one.is_like(other) for other in there) for one in changed)
-        and all(fact in figures for one in said if not one.states for fact in one.facts if fact[0].isdigit())
+        and all(fact in figures for one in headlines for fact in one.facts if fact[0].isdigit())
     )
 
 
