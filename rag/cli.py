@@ -21,7 +21,7 @@ from rag.record import SCHEMA, answer_record, hit_records, json_line
 from rag.terminal import console_on, emit, one_line, say, show_answer, show_hits, show_sections, table, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from rag.assistant import Assistant
@@ -75,6 +75,7 @@ Make = Annotated[
 ModelName = Annotated[str | None, typer.Argument(help="A name of the list, or a hub id (org/name).", show_default=False)]
 Rebuild = Annotated[bool, typer.Option("--rebuild", help="Begin anew, also where the index is damaged or foreign.")]
 Top = Annotated[int, typer.Option(help="How many passages to show.", min=1, max=50)]
+Watch = Annotated[bool, typer.Option("--watch", help="Then stay, and index each change of the folder as it happens.")]
 Words = Annotated[str, typer.Argument(help="A question or words, in quotes.")]
 
 
@@ -130,26 +131,64 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
 
 
 @app.command("index", epilog="Example: rag index ~/articles --index ~/articles-index")
-def index_articles(folder: Articles = Path("seeds"), index: Index = None, rebuild: Rebuild = False) -> None:
+def index_articles(
+    folder: Articles = Path("seeds"), index: Index = None, rebuild: Rebuild = False, watch: Watch = False
+) -> None:
     """Make the index hold what a folder of articles holds."""
+    from functools import partial
+
     from rag.corpus import find_files
     from rag.indexer import index_folder
 
     config = _config(index)
     find_files(folder)  # a folder that is not there is said before anything is fetched
-    with _meter() as meter:
-        encoder = load_encoder(config, meter)
-        meter.working("indexing")
-        summary = index_folder(
-            folder,
-            store_folder=config.index,
-            encoder=encoder,
-            count_tokens=encoder.count_tokens,
-            passage_tokens=config.passage_tokens,
-            progress=meter.files,
-            rebuild=rebuild,
-        )
+    try:
+        with _meter() as meter:
+            encoder = load_encoder(config, meter)
+            meter.working("indexing")
+            update = partial(
+                index_folder,
+                folder,
+                store_folder=config.index,
+                encoder=encoder,
+                count_tokens=encoder.count_tokens,
+                passage_tokens=config.passage_tokens,
+            )
+            summary = update(progress=meter.files, rebuild=rebuild)
+    except KeyboardInterrupt:
+        _show_kept(config)
+        raise
     _show_summary(summary, config)
+    if watch:
+        _watch(folder, config, update, dict(summary.skipped))
+
+
+def _watch(folder: Path, config: Config, update: Callable[..., Summary], skipped: dict[str, str]) -> None:
+    """Keep the index in step until Ctrl-C; a problem is said once and does not end it."""
+    from rag.watching import moments
+
+    say(f"watching {folder}; Ctrl-C ends it")
+    problem = ""
+    with suppress(KeyboardInterrupt):
+        for _ in moments(folder, apart_from=config.index):
+            former, problem = problem, ""
+            try:
+                summary = update(told=lambda what, source: emit(one_line(f"{what} {source}")))
+            except RagError as error:
+                problem = str(error)
+                if problem != former:
+                    say(problem)
+                continue
+            _show_skipped(item for item in summary.skipped if item not in skipped.items())
+            skipped = dict(summary.skipped)
+    say("stopped watching; the index holds what was told above")
+
+
+def _show_kept(config: Config) -> None:
+    from rag.store import Store
+
+    with suppress(RagError), Store.open(config.index) as store:
+        say(f"{config.index} holds {store.counts().documents:,} articles; run the same command again to go on from there")
 
 
 @app.command(epilog='Example: rag ask "How many exhibits did the Taizhou expo have?"')
@@ -394,8 +433,7 @@ def _ask_batch(path: Path, config: Config, *, explain: bool) -> None:
 
 
 def _show_summary(summary: Summary, config: Config) -> None:
-    for source, reason in summary.skipped:
-        say(f"skipped {source}: {reason}")
+    _show_skipped(summary.skipped)
     counts = {name: getattr(summary, name) for name in ("added", "changed", "renamed", "removed", "unchanged")}
     counts["skipped"] = len(summary.skipped)
     done = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
@@ -403,6 +441,11 @@ def _show_summary(summary: Summary, config: Config) -> None:
     emit(one_line(f"{config.index} holds {summary.documents:,} articles in {summary.passages:,} passages"))
     where = "" if config.index == _config().index else f"--index {config.index} "
     emit(one_line(f'next: rag ask {where}"..."'))
+
+
+def _show_skipped(skipped: Iterable[tuple[str, str]]) -> None:
+    for source, reason in skipped:
+        say(f"skipped {source}: {reason}")
 
 
 def _meter(*, live: bool = True) -> Meter:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,13 +68,15 @@ def index_folder(
     encoder: Encoder,
     count_tokens: Callable[[str], int],
     passage_tokens: int,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Callable[[int, int, int], None] | None = None,
+    told: Callable[[str, str], None] | None = None,
     rebuild: bool = False,
 ) -> Summary:
     """Make the index in ``store_folder`` hold what ``folder`` holds.
 
     ``passage_tokens`` is the budget of a passage in the encoder's tokens, which ``count_tokens`` counts. ``progress`` is told
-    how many files are done, of how many, and which was the last.
+    how many files are done, of how many, and how many texts were embedded so far; ``told`` what became of a document
+    (``added``, ``changed``, ``renamed`` or ``removed``) and its source, once that is committed or waits for the only commit.
 
     :raises CorpusError: the folder cannot be read or holds no article; the index stays as it was.
     :raises IndexMismatch: the index was made with another encoder or budget, and ``rebuild`` was not asked for.
@@ -97,7 +100,8 @@ def index_folder(
                 store=store,
                 encoder=encoder,
                 read=lambda path: _read(path, folder, passage_tokens, count_tokens),
-                progress=progress or (lambda _done, _total, _source: None),
+                progress=progress or (lambda _done, _total, _embedded: None),
+                told=told or (lambda _what, _source: None),
                 files=files,
                 old=store.state(),
                 trust_times=not moved,
@@ -160,7 +164,8 @@ class _Run:
     store: Store
     encoder: Encoder
     read: Callable[[Path], tuple[Document, list[Passage]]]
-    progress: Callable[[int, int, str], None]
+    progress: Callable[[int, int, int], None]
+    told: Callable[[str, str], None]
     files: Mapping[str, Path]
     old: Mapping[str, FileState]
     trust_times: bool
@@ -169,11 +174,9 @@ class _Run:
     touched: dict[str, int] = field(default_factory=dict)  # modification time by source
     renamed: list[tuple[str, Document, int]] = field(default_factory=list)  # old source, new document, modification time
     skipped: dict[str, str] = field(default_factory=dict)  # reason by source
+    did: Counter[str] = field(default_factory=Counter)  # documents by what became of them
     done: int = 0
-    added: int = 0
-    changed: int = 0
     unchanged: int = 0
-    removed: int = 0
     embedded: int = 0
 
     def go(self) -> None:
@@ -187,7 +190,7 @@ class _Run:
                 self._take(source, path, twins, gone)
             except (CorpusError, OSError) as error:
                 self.skipped[source] = str(error).removeprefix(f"{source}: ")
-                self._report(source)
+                self._report()
             if sum(len(waiting.passages) for waiting in self.waiting) >= BATCH:
                 self._commit_waiting()
         self._commit_waiting()
@@ -201,7 +204,7 @@ class _Run:
             self.unchanged += 1
             if known.mtime_ns != mtime_ns:
                 self.touched[source] = mtime_ns
-            self._report(source)
+            self._report()
             return
         document, passages = self.read(path)
         same_bytes = twins.get(document.sha256)
@@ -210,7 +213,7 @@ class _Run:
             if _equal_but_for_source(self.store.embedded(donor)[0], passages):
                 gone.remove(same_bytes.pop())
                 self.renamed.append((donor, document, mtime_ns))
-                self._report(source)
+                self._report()
                 return
         self.waiting.append(_Waiting(document, passages, size, mtime_ns))
 
@@ -219,9 +222,13 @@ class _Run:
             return False
         return (self.trust_times and known.mtime_ns == mtime_ns != _UNTRUSTED) or known.sha256 == _sha256(path)
 
-    def _report(self, source: str) -> None:
-        self.done += 1
-        self.progress(self.done, len(self.files), source)
+    def _report(self, *, done: int = 1) -> None:
+        self.done += done
+        self.progress(self.done, len(self.files), self.embedded)
+
+    def _tell(self, what: str, source: str) -> None:
+        self.did[what] += 1
+        self.told(what, source)
 
     def _commit_waiting(self) -> None:
         """Embed and commit a batch."""
@@ -233,11 +240,8 @@ class _Run:
                 stacked = np.stack([vectors[passage.headed] for passage in passages])
                 self.store.put(document, passages, stacked, size=size, mtime_ns=mtime_ns)
         for document, *_ in self.waiting:
-            if document.source in self.old:
-                self.changed += 1
-            else:
-                self.added += 1
-            self._report(document.source)
+            self._tell("changed" if document.source in self.old else "added", document.source)
+            self._report()
         self.waiting.clear()
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
@@ -251,6 +255,7 @@ class _Run:
                 raise ModelError(f"encoder {self.encoder.identity} gave vectors that are not numbers; run `rag doctor`")
             known.update(zip(batch, vectors, strict=True))
             self.embedded += len(batch)
+            self._report(done=0)
         return known
 
     def _finish(self, gone: set[str]) -> None:
@@ -259,7 +264,6 @@ class _Run:
             source, reason = next(iter(self.skipped.items()))
             raise CorpusError(f"no file can be indexed, so the index stays as it was; {source}: {reason}")
         removed = sorted(gone | (self.skipped.keys() & self.old.keys()))
-        self.removed = len(removed)
         if not (self.touched or self.renamed or removed or self.store.has_spare()):
             return
         with self.store.transaction():
@@ -269,15 +273,19 @@ class _Run:
                 self.store.rename(source, document, mtime_ns=mtime_ns)
             self.store.remove(removed)
             self.store.forget_spare()
+        for _, document, _ in self.renamed:
+            self._tell("renamed", document.source)
+        for source in removed:
+            self._tell("removed", source)
 
     def summary(self, seconds: float) -> Summary:
         """Say what was done, and what the index holds now."""
         counts = self.store.counts()
         return Summary(
-            added=self.added,
-            changed=self.changed,
-            removed=self.removed,
-            renamed=len(self.renamed),
+            added=self.did["added"],
+            changed=self.did["changed"],
+            removed=self.did["removed"],
+            renamed=self.did["renamed"],
             unchanged=self.unchanged,
             skipped=tuple(self.skipped.items()),
             documents=counts.documents,

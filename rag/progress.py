@@ -28,8 +28,8 @@ LOG_SECONDS = 15.0  # between two lines about the same step
 class _Display(Protocol):
     """Shows one step at a time; ``total`` is 0 where it is not known."""
 
-    def show(self, step: str, done: int, total: int, unit: str) -> None:
-        """Show how far the step is; another step ends the one before."""
+    def show(self, step: str, done: int, total: int, unit: str, pace: str = "") -> None:
+        """Show how far the step is, and at what pace where the caller knows better; another step ends the one before."""
 
     def end(self, *, failed: bool = False) -> None:
         """End the last step and leave the screen as it was; of a failure the error will tell."""
@@ -41,6 +41,7 @@ class Meter:
     def __init__(self, *, live: bool = True) -> None:
         """Draw on a terminal, unless ``live`` is off because standard output goes to the same one."""
         self._live = live and sys.stderr.isatty()
+        self._reading = (0.0, 0)  # when the first text was about to be embedded, and how many files were done by then
         self._display: _Display = _Lines()
 
     def __enter__(self) -> Self:
@@ -59,9 +60,16 @@ class Meter:
         """Show a fetch: a :class:`rag.fetch.Progress`."""
         self._display.show(description, done_bytes, total_bytes, BYTES)
 
-    def files(self, done: int, total: int, _source: str) -> None:
-        """Show how many files are indexed."""
-        self._display.show("indexing", done, total, "files")
+    def files(self, done: int, total: int, embedded: int) -> None:
+        """Show how many files are indexed; the pace is that since the first text was embedded: to pass over a file is quick."""
+        now = time.monotonic()
+        if not embedded:
+            self._reading = now, done
+        since, passed = self._reading
+        pace = f"{embedded / (now - since):,.0f} passages/s" if embedded and now > since else ""
+        if pace and passed < done < total:
+            pace += f", {_left((total - done) * (now - since) / (done - passed))} left"
+        self._display.show("indexing", done, total, "files", pace)
 
     def questions(self, done: int, total: int) -> None:
         """Show how many questions are answered."""
@@ -77,13 +85,13 @@ class _Lines:
     started: float = 0.0
     said: float = 0.0
 
-    def show(self, step: str, done: int, total: int, unit: str) -> None:
+    def show(self, step: str, done: int, total: int, unit: str, pace: str = "") -> None:
         now = time.monotonic()
         if step != self.step:
             self.end()
             self.step, self.last, self.started, self.said = step, "", now, now
             say(f"{step} ...")
-        self.last = f" ({amount(done, total, unit)})" if total else ""
+        self.last = f" ({', '.join(filter(None, (amount(done, total, unit), pace)))})" if total else ""
         if now - self.said >= LOG_SECONDS:
             self.said = now
             say(f"{step}{self.last}")
@@ -115,7 +123,7 @@ class _Bar:
         )
         self.progress.start()
 
-    def show(self, step: str, done: int, total: int, unit: str) -> None:
+    def show(self, step: str, done: int, total: int, unit: str, pace: str = "") -> None:
         if step != self.step or self.task is None:
             if self.task is not None:
                 self.progress.remove_task(self.task)
@@ -123,7 +131,7 @@ class _Bar:
             name = one_line(step)
             self.task = self.progress.add_task(name if len(name) <= room else f"{name[: room - 1]}…", total=None, unit=unit)
             self.step = step
-        self.progress.update(self.task, completed=done, total=total or None, unit=unit)
+        self.progress.update(self.task, completed=done, total=total or None, unit=unit, pace=pace)
 
     def end(self, *, failed: bool = False) -> None:
         self.progress.stop()
@@ -146,12 +154,18 @@ class _Told(ProgressColumn):
             return Text("")
         unit = task.fields["unit"]
         told = [amount(int(task.completed), int(task.total), unit)]
-        # Files and questions are reported in bursts, so their pace is that since the step began.
+        if task.fields["pace"]:
+            return Text(", ".join((*told, task.fields["pace"])), no_wrap=True)
+        # Questions are reported in bursts, so their pace is that since the step began.
         pace = task.speed if unit == BYTES else task.completed / (task.elapsed or 1)
         if pace:
-            left = timedelta(seconds=math.ceil((task.total - task.completed) / pace))
+            left = _left((task.total - task.completed) / pace)
             told += [f"{filesize.decimal(int(pace))}/s" if unit == BYTES else f"{pace:.1f}/s", f"{left} left"]
         return Text(", ".join(told), no_wrap=True)
+
+
+def _left(seconds: float) -> timedelta:
+    return timedelta(seconds=math.ceil(seconds))
 
 
 def amount(done: int, total: int, unit: str) -> str:

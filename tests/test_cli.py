@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 import types
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from rich.console import Console
 import rag.doctor
 import rag.models
 from rag import cli
-from rag.errors import ModelMissing, UsageError
+from rag.errors import IndexMissing, ModelMissing, UsageError
+from rag.store import Store
 from rag.terminal import one_line, plain
 from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
 
@@ -744,6 +746,90 @@ def test_an_interrupted_command_exits_with_130(run, assistant):
     assistant.answers["q?"] = KeyboardInterrupt()
     result = run("ask", "q?")
     assert (result.code, result.out, result.err) == (130, "", "rag: interrupted\n")
+
+
+# The command line with an encoder that needs no weights and 0.05 s a call.
+SLOW_ENCODER = """
+import signal, sys, time
+sys.path[:0] = sys.argv[1:3]
+from rag import cli, indexer
+from test_cli import CountingEncoder
+class Slow(CountingEncoder):
+    def encode(self, texts):
+        time.sleep(0.05)
+        return super().encode(texts)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have switched it off
+indexer.BATCH = 2
+cli.load_encoder = lambda config, meter: Slow()
+sys.exit(cli.run(sys.argv[3:]))
+"""
+
+
+def slow_tool(*arguments):
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", SLOW_ENCODER, str(here), str(here.parent), *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def sources():
+    try:
+        with Store.open(Path("index")) as store:
+            return set(store.state())
+    except IndexMissing:
+        return set()
+
+
+def wait_for(condition):
+    ends = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_ctrl_c_while_indexing_keeps_what_is_done_and_the_next_run_goes_on(run, encoder):
+    Path("seeds").mkdir()
+    names = {f"{i:03}.txt" for i in range(200)}
+    for name in names:
+        Path("seeds", name).write_text(f"The expo had {name} exhibits.", encoding="utf-8")
+    with slow_tool("index") as process:
+        wait_for(lambda: len(sources()) >= 10)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    kept = sources()
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-2:] == [
+        f"rag: index holds {len(kept)} articles; run the same command again to go on from there",
+        "rag: interrupted",
+    ]
+    assert 10 <= len(kept) < 200
+    assert run("index").code == 0
+    assert sources() == names
+    assert len(encoder.texts) == 200 - len(kept)
+
+
+def test_a_watched_folder_is_followed_until_ctrl_c(run):
+    Path("seeds").mkdir()
+    Path("seeds/a.txt").write_text("The expo had 2,500 exhibits.", encoding="utf-8")
+    with slow_tool("index", "--watch", "--index", "seeds/index") as process:
+        assert [process.stdout.readline().split()[0] for _ in range(3)] == ["1", "seeds/index", "next:"]
+        while "watching" not in process.stderr.readline():
+            pass
+        time.sleep(0.3)  # until it does
+        told = []
+        for name, text in (("b.txt", "Trains ran."), ("a.txt", "The expo had 3,000 exhibits."), ("c.txt", "")):
+            Path("seeds", name).write_text(text, encoding="utf-8")
+            told.append((process.stdout if text else process.stderr).readline())
+        Path("seeds/b.txt").unlink()
+        told.append(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert told == [
+        "added b.txt\n",
+        "changed a.txt\n",
+        "rag: skipped c.txt: no text in it; fill it or delete it\n",
+        "removed b.txt\n",
+    ]
+    assert (process.returncode, out, err) == (0, "", "rag: stopped watching; the index holds what was told above\n")
 
 
 def test_a_bug_is_one_line_and_its_trace_is_there_for_who_asks(run, assistant, monkeypatch):

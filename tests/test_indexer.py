@@ -225,7 +225,7 @@ def test_another_folder_replaces_the_content_in_one_commit(folder, tmp_path):
     with Store.open(tmp_path / "index") as reader:
         seen = []
         summary = run(other, progress=lambda *_: seen.append(sorted(reader.state())))
-        assert seen == [["cars.txt", "sub/ships.txt"]] * 2
+        assert seen == [["cars.txt", "sub/ships.txt"]] * 3
         assert sorted(reader.state()) == ["cars.txt", "trains.txt"]
     assert figures(summary) == {"added": 1, "changed": 1, "removed": 1, "embedded": 2}
     assert content(other) == files(other)
@@ -432,10 +432,29 @@ def test_readers_see_the_old_index_until_a_rebuild_is_done(tmp_path):
 def test_progress_counts_each_file_once_and_ends_at_the_total(tmp_path):
     folder = write(tmp_path / "articles", {**{f"{i}.txt": f"{i} {CARS}" for i in range(5)}, "empty.txt": ""})
     for _ in range(2):
-        told: list[tuple[int, int, str]] = []
-        run(folder, progress=lambda *now, told=told: told.append(now))
-        assert [(done, total) for done, total, _ in told] == [(i, 6) for i in range(1, 7)]
-        assert {source for _, _, source in told} == {*(f"{i}.txt" for i in range(5)), "empty.txt"}
+        told: list[tuple[int, int, int]] = []
+        summary = run(folder, progress=lambda *now, told=told: told.append(now))
+        assert sorted({(done, total) for done, total, _ in told} - {(0, 6)}) == [(i, 6) for i in range(1, 7)]
+        assert told == sorted(told)
+        assert told[-1][2] == summary.embedded
+
+
+def test_what_became_of_each_document_is_told_once(folder):
+    told = []
+    run(folder, told=lambda *one: told.append(one))
+    (folder / "sub/ships.txt").rename(folder / "harbour.txt")
+    write(folder, {"cars.txt": TRAINS, "new.txt": SHIPS + CARS}, age=50)
+    run(folder, told=lambda *one: told.append(one))
+    (folder / "new.txt").unlink()
+    run(folder, told=lambda *one: told.append(one))
+    assert told == [
+        ("added", "cars.txt"),
+        ("added", "sub/ships.txt"),
+        ("changed", "cars.txt"),
+        ("added", "new.txt"),
+        ("renamed", "harbour.txt"),
+        ("removed", "new.txt"),
+    ]
 
 
 def test_two_runs_at_once_are_one_run_and_one_clear_error(folder, monkeypatch):

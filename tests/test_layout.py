@@ -20,7 +20,7 @@ ORDER = """
     manifest fetch conversion models
     decoding sentences newspage sections corpus passages
     runtime encoder crossencoder checker
-    database store vectors indexer freshness
+    database store vectors indexer watching freshness
     terms question copies retriever reranking
     evidence prompt generator claims grounding quoting answerability
     assistant __init__

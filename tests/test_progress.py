@@ -21,7 +21,7 @@ def test_a_log_gets_a_line_at_the_start_and_the_end_of_a_step(capsys):
         meter.working("loading")
         for done in (0, 400_000, 1_000_000):
             meter.model("a: hub", done, 1_000_000)
-        meter.files(3, 3, "x.txt")
+        meter.files(3, 3, 0)
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
@@ -41,9 +41,24 @@ def test_a_long_step_gives_a_sign_of_life_now_and_then(capsys, monkeypatch):
     assert sum("rag: answering (" in line for line in capsys.readouterr().err.splitlines()) == 2
 
 
+def test_the_pace_of_indexing_is_that_since_the_first_text_was_embedded(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LOG_SECONDS", 0.0)
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with Meter() as meter:
+        for now[0], done, embedded in ((1, 1, 0), (2, 900, 0), (12, 901, 800), (22, 910, 1600), (32, 1000, 2000)):
+            meter.files(done, 1000, embedded)
+    told = [line.partition("indexing")[2] for line in capsys.readouterr().err.splitlines()]
+    assert told[3:5] == [
+        " (901 of 1,000 files, 80 passages/s, 0:16:30 left)",
+        " (910 of 1,000 files, 80 passages/s, 0:03:00 left)",
+    ]
+    assert told[-1] == ": ended after 31.0 s (1,000 of 1,000 files, 67 passages/s)"
+
+
 def test_after_a_failure_only_the_error_speaks(capsys):
     with pytest.raises(ValueError, match="oh"), Meter() as meter:
-        meter.files(1, 3, "x.txt")
+        meter.files(1, 3, 0)
         raise ValueError("oh")
     assert capsys.readouterr().err == "rag: indexing ...\n"
 
@@ -55,11 +70,13 @@ def test_a_terminal_gets_one_line_that_goes_away(monkeypatch):
     with Meter() as meter:
         meter.working("loading [bold]\x1b[5m")
         meter.model("a" * 20 + " " + "b" * 200, 400_000, 1_000_000)
-        meter.files(30, 300, "x.txt")
+        meter.files(20, 300, 0)
+        meter.files(30, 300, 120)
         meter._display.progress.refresh()
     drawn = terminal.getvalue()
     assert "loading [bold]\\x1b[5m" in drawn
     assert "30 of 300 files" in drawn
+    assert "passages/s" in drawn
     assert drawn.endswith("\x1b[1A\x1b[2K")  # up and wiped
 
 

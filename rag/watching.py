@@ -1,0 +1,33 @@
+"""A folder whose files come and go -> the moments at which its index may be behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+QUIET_MS = 300  # without a change: an editor that saves by several steps is done
+PATIENCE_MS = 2_000  # of changes without a pause
+LOOK_MS = 10_000  # without a change: some file systems tell of none, and none is told before the watch has begun
+
+
+def moments(folder: Path, *, apart_from: Path) -> Iterator[None]:
+    """Yield after each burst of changes below ``folder``, and now and then without one; never for those below ``apart_from``.
+
+    Ends with the KeyboardInterrupt of Ctrl-C.
+    """
+    from watchfiles import watch
+
+    own = apart_from.resolve()
+    for _ in watch(
+        folder.resolve(),
+        watch_filter=lambda _, path: own not in (Path(path), *Path(path).parents),
+        debounce=PATIENCE_MS,
+        step=QUIET_MS,
+        rust_timeout=LOOK_MS,
+        yield_on_timeout=True,
+        ignore_permission_denied=True,
+    ):
+        yield
