@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rag.assistant import Assistant
 from rag.checker import Checker
 from rag.config import Config
+from rag.dates import DatedRetriever
 from rag.encoder import SentenceEncoder
 from rag.indexer import index_folder
 from rag.record import json_line
@@ -108,7 +109,7 @@ class Parts:
     def opened(self, index: Path) -> Iterator[Assistant]:
         """Open an assistant over an index."""
         with Store.open(index) as store:
-            retriever: Retriever = HybridRetriever(store, index, self.encoder)
+            retriever: Retriever = DatedRetriever(HybridRetriever(store, index, self.encoder))
             if self.checker:
                 retriever = RerankingRetriever(retriever, self.checker)
             read = self.config.passages_read

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from rag import answerability, prompt
@@ -15,6 +16,7 @@ from rag.checker import Checker
 from rag.claims import MARKER, claims_of
 from rag.config import load_config
 from rag.copies import copies_of, counted
+from rag.dates import DatedRetriever, dates_asked, remark
 from rag.encoder import SentenceEncoder
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.freshness import with_states
@@ -87,7 +89,7 @@ class Assistant:
             checker_from = checker_files(progress=progress) if config.checker else None
             encoder = SentenceEncoder(encoder_folder)
             checker = Checker(*checker_from) if checker_from else None
-            retriever: Retriever = HybridRetriever(store, config.index, encoder)
+            retriever: Retriever = DatedRetriever(HybridRetriever(store, config.index, encoder))
             if checker:
                 retriever = RerankingRetriever(retriever, checker)
             generator = CausalGenerator(generator_folder)
@@ -233,7 +235,8 @@ class _Inquiry:
         if self.standalone != self.question:
             notes.append(f"understood as: {self.standalone}")
         citations = tuple(replace(citation, copies=copies_of(citation, self.hits)) for citation in grounded.citations)
-        remarks = tuple(filter(None, [counted(citations)]))
+        asked = dates_asked(self.standalone, date.today())
+        remarks = tuple(filter(None, [remark(asked, self.hits) if asked else "", counted(citations)]))
         return Answer(
             question=self.question,
             standalone_question=self.standalone,

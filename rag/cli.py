@@ -220,6 +220,7 @@ def ask(
 @app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
 def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = False) -> None:
     """Show the passages that fit a question best."""
+    from rag.dates import DatedRetriever
     from rag.question import check_question
     from rag.reranking import RerankingRetriever
     from rag.retriever import HybridRetriever
@@ -228,7 +229,7 @@ def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = F
     config, asked = _config(index), check_question(question)
     with _meter() as meter, Store.open(config.index) as store:
         encoder = load_encoder(config, meter)
-        retriever: Retriever = HybridRetriever(store, config.index, encoder)
+        retriever: Retriever = DatedRetriever(HybridRetriever(store, config.index, encoder))
         if checker := load_checker(config, meter):
             retriever = RerankingRetriever(retriever, checker)
         hits = retriever.retrieve(asked, top_k=top)

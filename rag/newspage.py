@@ -15,6 +15,7 @@ MAX_HEADLINE = 200  # scientific titles reach 190 characters, news headlines 120
 TITLE_REGION = 100_000  # characters in which a headline printed twice is looked for
 MAX_DATE_LINE = 120
 DATE_REGION = 600  # characters from the top in which a date line is the article's own
+LAST_LINES = 3  # in which an article may say where and when it was published
 
 HEADING = re.compile(r"#{1,6}\s+(?P<title>\S)")
 ITEM = re.compile(r"(?:[-*•·‣▪]|\d{1,2}[.)])\s+")
@@ -55,7 +56,7 @@ MONTH = (
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 YEAR = r"(?<!\d)(?P<year>(?:18|19|20)\d\d)(?!\d)"
 DAY = r"(?<!\d)(?P<day>[0-3]?\d)"
-# Numbers alone only in these orders: 6/9/2021 is June in one country and September in another.
+# Numbers alone only where one order is possible: 6/9/2021 is June in one country and September in another, 20/9/2021 is not.
 DATES = tuple(
     re.compile(form, re.IGNORECASE)
     for form in (
@@ -63,8 +64,13 @@ DATES = tuple(
         rf"{YEAR}\s?年\s?(?P<month>\d\d?)\s?月\s?(?P<day>\d\d?)\s?日",
         rf"{DAY}(?:st|nd|rd|th)?[\s-](?:of )?{MONTH}\.?,?[\s-]{YEAR}",
         rf"\b{MONTH}\.?\s{DAY}(?:st|nd|rd|th)?,?\s{YEAR}",
+        rf"(?<![\d/.-])(?P<day>1[3-9]|[23]\d)[/.-](?P<month>\d\d?)[/.-]{YEAR}(?![/.-]?\d)",
+        rf"(?<![\d/.-])(?P<month>\d\d?)[/.-](?P<day>1[3-9]|[23]\d)[/.-]{YEAR}(?![/.-]?\d)",
+        rf"(?<=/){YEAR}/(?P<month>\d\d)/(?P<day>\d\d)(?=/)",
     )
 )
+YEARLESS = tuple(re.compile(form, re.IGNORECASE) for form in (rf"\b{MONTH}\.?\s{DAY}(?!\d)", rf"{DAY}\s{MONTH}\b"))
+PUBLISHED = re.compile(r"\W*(?:first )?published\b", re.IGNORECASE)
 WEEKDAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
 # "Published: ", "RECEIVED DATE: Tue, ", "Published in The Paper, "; not "The court issued its ruling on ".
 LABEL = re.compile(
@@ -140,13 +146,15 @@ def _dates(line: str) -> list[tuple[int, int, str]]:
     """Give the full and possible dates of a line in order: start, end, ISO."""
     found = []
     for match in (match for form in DATES for match in form.finditer(line)):
-        month = match["month"]
-        number = int(month) if month.isdecimal() else MONTHS.index(month[:3].lower()) + 1
         try:
-            found.append((*match.span(), date(int(match["year"]), number, int(match["day"])).isoformat()))
+            found.append((*match.span(), date(int(match["year"]), _month(match["month"]), int(match["day"])).isoformat()))
         except ValueError:  # 30 February
             continue
     return sorted(found)
+
+
+def _month(month: str) -> int:
+    return int(month) if month.isdecimal() else MONTHS.index(month[:3].lower()) + 1
 
 
 def find_title(text: str, fallback: str) -> str:
@@ -176,7 +184,10 @@ def shorten(paragraph: str) -> str:
 
 
 def find_date(text: str) -> str | None:
-    """Give the date that the article bears, on a line near its top or in its dateline, as ISO; never one of its story."""
+    """Give the date that the article bears, as ISO; never one of its story.
+
+    It stands on a line near its top, in its dateline, which may leave the year to another place, or where it ends.
+    """
     line_end = text.find("\n", DATE_REGION)
     for number, (start, end) in enumerate(paragraphs(text, 0, line_end if line_end >= 0 else None)):
         line = text[start:end]
@@ -184,7 +195,20 @@ def find_date(text: str) -> str | None:
         for a, b, iso in _dates(line):
             if (b <= top.end()) if top else is_date_line(line) or (number and _is_byline(line, a, b)):
                 return iso
-    return None
+        if top and (dated := _with_year(top[0], text)):
+            return dated
+    last = [text[start:end] for start, end in paragraphs(text, max(0, len(text) - DATE_REGION))][-LAST_LINES:]
+    return next(
+        (iso for line in last if PUBLISHED.match(line) and len(line) <= MAX_DATE_LINE for *_, iso in _dates(line)), None
+    )
+
+
+def _with_year(line: str, text: str) -> str | None:
+    """Give the only full date of a text that falls on the day of a dateline without a year (``KARACHI, Nov 20 - ``)."""
+    days = {(_month(m["month"]), int(m["day"])) for form in YEARLESS for m in form.finditer(line)}
+    full = {iso for *_, iso in _dates(text)} if days else set()
+    found = [iso for iso in full if (int(iso[5:7]), int(iso[8:])) in days]
+    return found[0] if len(found) == 1 else None
 
 
 def parse_date(value: str) -> str | None:

@@ -45,7 +45,7 @@ class HybridRetriever:
         vector = self._encoder.encode([question])[0]
         with self._store.snapshot():
             self._vectors = self._vectors.refreshed(self._store)
-            depth = CANDIDATES
+            depth = max(CANDIDATES, top_k)
             hits = collapse(self._candidates(question, vector, depth))
             while len(hits) < top_k and any(hit.copies for hit in hits) and depth < min(DEEPEST, len(self._vectors)):
                 depth *= 4

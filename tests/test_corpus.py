@@ -318,6 +318,10 @@ BEARS = [
     ("ISLAMABAD, Sep 6 (Agency - 6th Sep, 2021 ) :", "2021-09-06"),
     ("WASHINGTON, May 5, 2022 (Agency) - ", "2022-05-05"),
     ("2021年9月6日\n", "2021-09-06"),
+    ("Published November 20, 2025\n", "2025-11-20"),
+    ("Car exports rise\nPublished 20/11/2025\n", "2025-11-20"),
+    ("Car exports rise\n11/20/2025\n", "2025-11-20"),
+    ("Car exports rise\n20.11.2025\n", "2025-11-20"),
 ]
 BEARS_NONE = [
     "The attack of September 11, 2001\n",
@@ -328,6 +332,8 @@ BEARS_NONE = [
     "Published: 30 February 2021\n",
     "Published: 6/9/2021\n",
     "Car exports rise\nSep 6\n",
+    "KARACHI, Nov 20 (Agency) - ",
+    "Car exports rise\n1.20.11.2025\n",
 ]
 
 
@@ -343,6 +349,23 @@ def test_a_date_of_the_story_an_incomplete_or_an_impossible_one_is_not_taken(top
 
 def test_a_date_line_far_below_the_top_belongs_to_something_else() -> None:
     assert find_date(f"{PARAGRAPH}\n" * 8 + "6 May 2021") is None
+
+
+@pytest.mark.parametrize(
+    ("top", "end", "date"),
+    [
+        ("KARACHI: ", "Published in The Paper, November 20th, 2025", "2025-11-20"),
+        ("", "Copyright The Paper\nFirst published on 20 November 2025.", "2025-11-20"),
+        ("KARACHI, Nov 20 (Agency) - ", "https://paper.example/2025/11/20/exports", "2025-11-20"),
+        ("KARACHI, 20 Nov (Agency) - ", "It rained in Lahore on November 20, 2025, too.", "2025-11-20"),
+        ("KARACHI, Nov 20 (Agency) - ", "It rained on November 19, 2025.", None),
+        ("KARACHI, Nov 20 (Agency) - ", "It rained on November 20, 2024, and on November 20, 2025.", None),
+        ("", "The report was published on 20 November 2025.", None),
+        ("", "Published in The Paper, last November", None),
+    ],
+)
+def test_a_date_at_the_end_or_a_day_without_its_year_is_the_articles(top: str, end: str, date: str | None) -> None:
+    assert find_date(f"{top}{PARAGRAPH}\n\n{PARAGRAPH * 6}\n{end}") == date
 
 
 def test_a_full_date_is_parsed_from_a_timestamp() -> None:

@@ -21,7 +21,7 @@ ORDER = """
     decoding sentences newspage sections corpus passages
     runtime encoder crossencoder checker
     database store vectors indexer watching freshness
-    terms question copies retriever reranking
+    terms question copies retriever dates reranking
     evidence prompt generator claims grounding quoting answerability
     assistant __init__
     record explain measures evaluation comparison questions batch doctor
