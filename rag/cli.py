@@ -47,7 +47,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Articles = Annotated[Path, typer.Argument(help="Folder of articles (txt, md, html), read with its subfolders.")]
+Articles = Annotated[
+    Path, typer.Argument(help="Folder of articles (txt, md, html, pdf, docx, epub, rtf), read with its subfolders.")
+]
 Against = Annotated[
     Path | None,
     typer.Option(metavar="FILE.jsonl", help="Compare with the --details of an earlier run.", show_default=False),
@@ -141,7 +143,7 @@ def index_articles(
     from rag.indexer import index_folder
 
     config = _config(index)
-    find_files(folder)  # a folder that is not there is said before anything is fetched
+    find_files([folder])  # a folder that is not there is said before anything is fetched
     try:
         with _meter() as meter:
             encoder = load_encoder(config, meter)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.corpus import find_files, source_name
+from rag.corpus import find_files
 from rag.errors import CorpusError
 from rag.types import State
 
@@ -51,5 +51,5 @@ def _state(citation: Citation, known: FileState | None, folder: Path) -> State:
 def _path(source: str, folder: Path) -> Path:
     path = folder / source
     if "\\x" in source and not path.exists():  # its name holds bytes that no text can, and the source shows them
-        return next((found for found in find_files(folder) if source_name(found, folder) == source), path)
+        return find_files([folder]).get(source, path)
     return path

@@ -10,7 +10,6 @@ new, never a mix.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import Counter
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rag.corpus import find_files, read_document, source_name
+from rag.corpus import Refused, find_files, read_file, sha256_of
 from rag.errors import CorpusError, IndexMismatch, ModelError
+from rag.extraction import Extractor
 from rag.passages import split
 from rag.store import Store
 from rag.vectors import Vectors
@@ -84,8 +84,9 @@ def index_folder(
     """
     started = time.perf_counter()
     files = _files(folder, store_folder)
+    roots = [folder.resolve()]
     home = os.fsencode(folder.resolve()).decode(errors="backslashreplace")
-    with Store.open(store_folder, writable=True, rebuild=rebuild) as store:
+    with Store.open(store_folder, writable=True, rebuild=rebuild) as store, Extractor() as extractor:
         meta = store.meta()
         if store.counts().documents and not rebuild:
             _require_same(store, encoder.identity, passage_tokens)
@@ -99,7 +100,7 @@ def index_folder(
             run = _Run(
                 store=store,
                 encoder=encoder,
-                read=lambda path: _read(path, folder, passage_tokens, count_tokens),
+                read=lambda source, path: _read(path, source, roots, extractor, passage_tokens, count_tokens),
                 progress=progress or (lambda _done, _total, _embedded: None),
                 told=told or (lambda _what, _source: None),
                 files=files,
@@ -115,27 +116,35 @@ def _files(folder: Path, store_folder: Path) -> dict[str, Path]:
     """Give the files by source, less those that lie in the index's own folder."""
     own, home = store_folder.resolve(), folder.resolve()
     files = {
-        source_name(path, folder): path for path in find_files(folder) if own not in (home / path.relative_to(folder)).parents
+        source: path for source, path in find_files([folder]).items() if own not in (home / path.relative_to(folder)).parents
     }
     if not files:
         raise CorpusError(f"no article in {folder}, so the index in {store_folder} stays as it was; name another folder")
     return files
 
 
-def _read(path: Path, folder: Path, passage_tokens: int, count_tokens: Callable[[str], int]) -> tuple[Document, list[Passage]]:
+def _read(
+    path: Path,
+    source: str,
+    roots: Sequence[Path],
+    extractor: Extractor,
+    passage_tokens: int,
+    count_tokens: Callable[[str], int],
+) -> tuple[Document, list[Passage]]:
     """Read and cut one file.
 
     :raises CorpusError: it cannot be read, or holds nothing to index.
     """
-    document = read_document(path, folder)
-    try:
-        f"{document.source}{document.title}{document.published}{document.text}".encode()
-    except UnicodeEncodeError:
-        raise CorpusError("holds half characters, which cannot be stored; convert it to UTF-8") from None
-    passages = split(document, budget=passage_tokens, count_tokens=count_tokens)
-    if not passages:
-        raise CorpusError("no text in it to index; fill it or delete it")
-    return document, passages
+    for document in read_file(path, source, roots, extractor):
+        if isinstance(document, Refused):
+            raise CorpusError(document.reason)
+        try:
+            f"{document.source}{document.title}{document.published}{document.text}".encode()
+        except UnicodeEncodeError:
+            raise CorpusError("holds half characters, which cannot be stored; convert it to UTF-8") from None
+        if passages := split(document, budget=passage_tokens, count_tokens=count_tokens):
+            return document, passages
+    raise CorpusError("no text in it to index; fill it or delete it")
 
 
 def _require_same(store: Store, encoder: str, passage_tokens: int) -> None:
@@ -163,7 +172,7 @@ class _Run:
 
     store: Store
     encoder: Encoder
-    read: Callable[[Path], tuple[Document, list[Passage]]]
+    read: Callable[[str, Path], tuple[Document, list[Passage]]]
     progress: Callable[[int, int, int], None]
     told: Callable[[str, str], None]
     files: Mapping[str, Path]
@@ -189,7 +198,7 @@ class _Run:
             try:
                 self._take(source, path, twins, gone)
             except (CorpusError, OSError) as error:
-                self.skipped[source] = str(error).removeprefix(f"{source}: ")
+                self.skipped[source] = str(error)
                 self._report()
             if sum(len(waiting.passages) for waiting in self.waiting) >= BATCH:
                 self._commit_waiting()
@@ -206,7 +215,7 @@ class _Run:
                 self.touched[source] = mtime_ns
             self._report()
             return
-        document, passages = self.read(path)
+        document, passages = self.read(source, path)
         same_bytes = twins.get(document.sha256)
         if known is None and same_bytes and same_bytes[-1] in gone:
             donor = same_bytes[-1]
@@ -220,7 +229,7 @@ class _Run:
     def _is_unchanged(self, path: Path, known: FileState, size: int, mtime_ns: int) -> bool:
         if known.size != size:
             return False
-        return (self.trust_times and known.mtime_ns == mtime_ns != _UNTRUSTED) or known.sha256 == _sha256(path)
+        return (self.trust_times and known.mtime_ns == mtime_ns != _UNTRUSTED) or known.sha256 == sha256_of(path)
 
     def _report(self, *, done: int = 1) -> None:
         self.done += done
@@ -311,8 +320,3 @@ def _look(path: Path) -> tuple[int, int]:
     stat = path.stat()
     young = time.time_ns() - stat.st_mtime_ns < _RACY_NS
     return stat.st_size, _UNTRUSTED if young else stat.st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from rag import models
+from rag.corpus import Refused, read_file, source_name
+from rag.errors import CorpusError
+from rag.extraction import Extractor
 from rag.types import Document, Found, Hit, Passage
 
 if TYPE_CHECKING:
@@ -131,6 +134,15 @@ class ListRetriever:
 def words_of(text: str) -> list[str]:
     """Cut a text into pieces as a model streams it: each word with the blanks after it."""
     return re.findall(r"\S+\s*", text)
+
+
+def read_document(path: Path, folder: Path) -> Document:
+    """Read a file that is one article; raise what it is refused for."""
+    with Extractor() as extractor:
+        (article,) = read_file(path, source_name(path, folder), [folder.resolve()], extractor)
+    if isinstance(article, Refused):
+        raise CorpusError(f"{article.source}: {article.reason}")
+    return article
 
 
 def model_folder(name: str, role: Role) -> Path:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +170,7 @@ def test_a_touched_file_is_unchanged_and_is_not_read_again_and_again(folder, mon
     run(folder)
     set_age(folder / "cars.txt", 30)
     assert figures(run(folder)) == {"unchanged": 2}
-    monkeypatch.setattr(indexer, "_sha256", None)
+    monkeypatch.setattr(indexer, "sha256_of", None)
     assert figures(run(folder)) == {"unchanged": 2}
 
 
@@ -195,13 +196,13 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_rest_goes_on(folder):
 
 
 def test_a_document_that_cannot_be_stored_is_reported(folder, monkeypatch):
-    read = indexer.read_document
+    read = indexer.read_file
 
-    def broken(path, root):
-        document = read(path, root)
-        return Document(document.source, document.text, "\ud800" if path.name == "cars.txt" else "t", None, document.sha256)
+    def broken(path, *rest):
+        for document in read(path, *rest):
+            yield replace(document, title="\ud800" if path.name == "cars.txt" else "t")
 
-    monkeypatch.setattr(indexer, "read_document", broken)
+    monkeypatch.setattr(indexer, "read_file", broken)
     assert run(folder).skipped == (("cars.txt", "holds half characters, which cannot be stored; convert it to UTF-8"),)
 
 

@@ -18,7 +18,8 @@ ROOT = PACKAGE.parent
 ORDER = """
     types errors config
     manifest fetch conversion models
-    decoding sentences newspage sections corpus passages
+    decoding sentences newspage sections
+    formats plain markup webpage archives office pdf extraction parsing corpus passages
     runtime encoder crossencoder checker
     database store vectors indexer watching freshness
     terms question copies retriever dates reranking

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import regex
+from fakes import read_document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag import newspage
-from rag.corpus import read_document
 from rag.passages import split
 from rag.types import Document, Passage
 

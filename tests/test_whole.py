@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from contract import check_answer
+from fakes import read_document
 
 import rag
-from rag.corpus import read_document
 
 pytestmark = pytest.mark.slow
 
