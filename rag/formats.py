@@ -13,7 +13,7 @@ from rag.errors import CorpusError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS = 10  # that one article may take
+SECONDS = 10  # of computing that one article may take
 MEMORY = 512 * 2**20  # bytes of address space
 MAX_EXPANSION = 100  # times the size it has on disk, for what grows beyond a megabyte; text rarely packs better than 10:1
 EXPANSION_FREE = 1_000_000

@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
 import warnings
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from rag import archives, office, pdf, plain, webpage
-from rag.errors import CorpusError, RagError
+from rag.errors import RagError
 from rag.formats import MEMORY, Member, check_expansion
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rag.formats import Content
+
+PATIENCE = 6  # times the seconds of computing that an article may take, by the clock
 
 READERS: dict[str, Callable[[bytes, str], Content]] = {
     ".txt": plain.read_text,
@@ -38,7 +41,9 @@ READERS: dict[str, Callable[[bytes, str], Content]] = {
     ".epub": office.read_epub,
     ".rtf": office.read_rtf,
 }
-MEMBERS: dict[str, Callable[[IO[bytes]], Iterator[Member]]] = {".zip": archives.members}
+MEMBERS: dict[str, Callable[[IO[bytes]], Iterator[Member]]] = {
+    ".zip": archives.members,
+}
 
 
 def serve() -> None:
@@ -51,7 +56,7 @@ def serve() -> None:
         for line in sys.stdin.buffer:
             request = json.loads(line)
             with suppress(BrokenPipeError):
-                for reply in _served(request, nowhere):
+                for reply in _served(request):
                     out.write(json.dumps(reply).encode() + b"\n")
                     out.flush()
 
@@ -66,17 +71,28 @@ def _bound_memory() -> None:
 
 
 @contextmanager
-def _watched(seconds: float, nowhere: IO[bytes]) -> Iterator[None]:
-    """End the process if the block takes too long: from a thread that needs no lock of the interpreter."""
-    faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+def _watched(seconds: float) -> Iterator[None]:
+    """End the process if the block computes too long, or, on a machine that is busy with other things, seems never to end."""
+    if hasattr(signal, "setitimer"):  # nobody handles these signals, so they end the process, whatever it is busy with
+        _set_timers(seconds)
+    else:
+        faulthandler.dump_traceback_later(PATIENCE * seconds, exit=True, file=sys.stderr)
     try:
         yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        if hasattr(signal, "setitimer"):
+            _set_timers(0)
+        else:
+            faulthandler.cancel_dump_traceback_later()
 
 
-def _served(request: dict[str, Any], nowhere: IO[bytes]) -> Iterator[dict[str, Any]]:
-    path, name, watched = Path(request["path"]), request["name"], partial(_watched, request["seconds"], nowhere)
+def _set_timers(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
+
+
+def _served(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    path, name, watched = Path(request["path"]), request["name"], partial(_watched, request["seconds"])
     try:
         for member in _members(path, request["skip"], watched):
             yield {"begin": member.name}
@@ -113,8 +129,8 @@ def _unpacked(member: Member) -> Iterator[Member]:
     try:
         for inner in MEMBERS[member.suffix](io.BytesIO(member.load())):
             yield inner._replace(name=f"{member.name}/{inner.name}")
-    except CorpusError as error:
-        yield Member.refused(member.name, str(error))
+    except Exception as error:
+        yield Member.refused(member.name, _reason(error, member.suffix))
 
 
 def _read(member: Member, name: str) -> dict[str, Any]:
