@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENCRYPTED = 0x1  # a flag of an entry
+MAX_PART = 100_000_000  # bytes; a part is unpacked in memory
 
 
 def open_archive(file: IO[bytes]) -> zipfile.ZipFile:
@@ -71,6 +72,8 @@ def _member(archive: zipfile.ZipFile, name: str, entry: zipfile.ZipInfo) -> Memb
         if (suffix := suffix_of(name)) == ".zip":
             raise CorpusError("an archive inside an archive; unpack the outer one")
         check_size(suffix, entry.file_size)
+        if entry.file_size > MAX_PART:
+            raise CorpusError(f"{entry.file_size / 1e6:,.0f} MB, more than {MAX_PART // 10**6:,} inside an archive; unpack it")
     except CorpusError as error:
         return Member.refused(name, str(error))
     return Member(name, partial(read_entry, archive, entry), suffix)

@@ -48,7 +48,13 @@ app = typer.Typer(
 )
 
 Articles = Annotated[
-    Path, typer.Argument(help="Folder of articles (txt, md, html, pdf, docx, epub, rtf), read with its subfolders.")
+    list[Path] | None,
+    typer.Argument(
+        metavar="FOLDER...",
+        help="Folders of articles, read with their subfolders; `seeds` unless given. One article a file: txt, md, html, pdf, "
+        "docx, epub, rtf, eml; many: mbox, csv, tsv, jsonl, zip.",
+        show_default=False,
+    ),
 ]
 Against = Annotated[
     Path | None,
@@ -133,24 +139,23 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
 
 
 @app.command("index", epilog="Example: rag index ~/articles --index ~/articles-index")
-def index_articles(
-    folder: Articles = Path("seeds"), index: Index = None, rebuild: Rebuild = False, watch: Watch = False
-) -> None:
-    """Make the index hold what a folder of articles holds."""
+def index_articles(folders: Articles = None, index: Index = None, rebuild: Rebuild = False, watch: Watch = False) -> None:
+    """Make the index hold what folders of articles hold."""
     from functools import partial
 
     from rag.corpus import find_files
     from rag.indexer import index_folder
 
     config = _config(index)
-    find_files([folder])  # a folder that is not there is said before anything is fetched
+    folders = folders or [Path("seeds")]
+    find_files(folders)  # a folder that is not there is said before anything is fetched
     try:
         with _meter() as meter:
             encoder = load_encoder(config, meter)
             meter.working("indexing")
             update = partial(
                 index_folder,
-                folder,
+                *folders,
                 store_folder=config.index,
                 encoder=encoder,
                 count_tokens=encoder.count_tokens,
@@ -162,17 +167,17 @@ def index_articles(
         raise
     _show_summary(summary, config)
     if watch:
-        _watch(folder, config, update, dict(summary.skipped))
+        _watch(folders, config, update, dict(summary.skipped))
 
 
-def _watch(folder: Path, config: Config, update: Callable[..., Summary], skipped: dict[str, str]) -> None:
+def _watch(folders: Sequence[Path], config: Config, update: Callable[..., Summary], skipped: dict[str, str]) -> None:
     """Keep the index in step until Ctrl-C; a problem is said once and does not end it."""
     from rag.watching import moments
 
-    say(f"watching {folder}; Ctrl-C ends it")
+    say(f"watching {', '.join(map(str, folders))}; Ctrl-C ends it")
     problem = ""
     with suppress(KeyboardInterrupt):
-        for _ in moments(folder, apart_from=config.index):
+        for _ in moments(folders, apart_from=config.index):
             former, problem = problem, ""
             try:
                 summary = update(told=lambda what, source: emit(one_line(f"{what} {source}")))

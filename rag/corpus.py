@@ -11,21 +11,27 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from pathspec import GitIgnoreSpec
+
 from rag import plain
 from rag.errors import CorpusError
 from rag.formats import TEXT, check_size, suffix_of
 from rag.types import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rag.extraction import Extractor
 
 
-class Refused(NamedTuple):
-    """A file, or a part of a container, that cannot be indexed, and why.
+IGNORE = ".ragignore"
 
-    ``sha256`` is that of the bytes which are at fault; empty where the fault is outside of them, and may pass.
+
+class Note(NamedTuple):
+    """What is to be known of a file, or a part of a container, that is no document.
+
+    That is the ``reason`` why it cannot be indexed; without one, it is a container whose articles were read. ``sha256`` is that
+    of its bytes or of its container's; empty where the fault is outside of them, and may pass.
     """
 
     source: str
@@ -51,23 +57,50 @@ def find_files(folders: Sequence[Path]) -> dict[str, Path]:
     found = {}
     for folder, name in zip(folders, names, strict=True):
         prefix = f"{name}/" if len(folders) > 1 else ""
-        found.update({prefix + source_name(path, folder): path for path in _walk(folder)})
+        found.update({prefix + source_name(path, folder.resolve()): path for path in _walk(folder.resolve())})
     return found
 
 
 def _walk(folder: Path) -> list[Path]:
     found: list[Path] = []
     closed: list[OSError] = []
-    for parent, folders, files in os.walk(folder, onerror=closed.append):
+    patterns: dict[Path, GitIgnoreSpec] = {}
+    for here, folders, files in os.walk(folder, onerror=closed.append):
+        parent = Path(here)
+        if IGNORE in files:
+            patterns[parent] = _patterns(parent / IGNORE)
         links = [name for name in folders if Path(parent, name).is_symlink()]
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in (*files, *links) if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_ignored(parent / name, patterns, "/")]
+        found += [
+            parent / name for name in (*files, *links) if not name.startswith(".") and not _is_ignored(parent / name, patterns)
+        ]
     found += [Path(error.filename) for error in closed]
     return sorted(found, key=lambda path: path.parts)
 
 
-def read_file(path: Path, source: str, roots: Sequence[Path], extractor: Extractor) -> Iterator[Document | Refused]:
-    """Read the articles of one file; what cannot be read is refused, in one line each.
+def _patterns(path: Path) -> GitIgnoreSpec:
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise CorpusError(f"{path}: not a regular file, so it is not known what to leave out; put a copy there instead")
+        return GitIgnoreSpec.from_lines(path.read_text("utf-8").splitlines())
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"{path}: cannot be read ({error}), so it is not known what to leave out; mend or delete it"
+        ) from None
+
+
+def _is_ignored(path: Path, patterns: Mapping[Path, GitIgnoreSpec], end: str = "") -> bool:
+    """Ask the ``.ragignore`` of the nearest folder that says anything of the path; ``end`` is ``/`` for a folder."""
+    for folder in path.parents if patterns else ():
+        if folder in patterns:
+            said = patterns[folder].check_file(path.relative_to(folder).as_posix() + end).include
+            if said is not None:
+                return said
+    return False
+
+
+def read_file(path: Path, source: str, roots: Sequence[Path], extractor: Extractor) -> Iterator[Document | Note]:
+    """Read the articles of one file, one after the other; a container, and what cannot be read, ends with a note of its own.
 
     ``roots`` are the folders, resolved, that no link may lead out of.
     """
@@ -77,20 +110,21 @@ def read_file(path: Path, source: str, roots: Sequence[Path], extractor: Extract
         digest = sha256_of(path)
         if suffix in TEXT:
             read = plain.read_text if suffix == ".txt" else plain.read_markdown
-            content = read(path.read_bytes(), source)
-            yield Document(source, content.text, content.title, content.published, digest)
+            yield Document(source, *read(path.read_bytes(), source), digest)
             return
+        parts = 0
         for one in extractor.extract(path, source):
             named = f"{source}/{readable(one.member)}" if one.member else source
-            own_digest = one.sha256 if one.member else digest
-            if one.content is None:
-                yield Refused(named, one.reason, own_digest)
-            else:
-                yield Document(named, one.content.text, one.content.title, one.content.published, own_digest)
+            own_digest = one.sha256 or digest
+            yield Document(named, *one.content, own_digest) if one.content else Note(named, one.reason, own_digest)
+            if not one.member:
+                return
+            parts += 1
+        yield Note(source, "" if parts else "no article in it; fill it or delete it", digest)
     except CorpusError as error:
-        yield Refused(source, str(error), digest)
+        yield Note(source, str(error), digest)
     except OSError as error:
-        yield Refused(source, f"cannot be read ({error.strerror or error}); check the file and its rights", "")
+        yield Note(source, f"cannot be read ({error.strerror or error}); check the file and its rights", "")
 
 
 def source_name(path: Path, folder: Path) -> str:

@@ -59,7 +59,7 @@ class Database:
         """Open what is there.
 
         :raises IndexMissing: nothing is, or an empty file.
-        :raises IndexMismatch: another version made it.
+        :raises IndexMismatch: a newer version made it.
         :raises IndexDamaged: it is not what was written.
         :raises StoreError: it cannot be read.
         """
@@ -68,14 +68,8 @@ class Database:
                 raise IndexMissing(f"no index in {path.parent}; run `rag index FOLDER --index {path.parent}`")
             connection = _connect_for_reading(path)
             with _closing_on_error(connection):
-                version = _version(connection, path, form)
-                if not version:
+                if not _version(connection, path, form):
                     raise IndexMissing(f"the index in {path.parent} is empty; run `rag index FOLDER --index {path.parent}`")
-                if version < form.version:
-                    raise IndexMismatch(
-                        f"the index in {path.parent} was made by an older version; "
-                        f"run `rag index FOLDER --index {path.parent}`, which brings it up to date"
-                    )
         return cls(path, connection)
 
     @classmethod

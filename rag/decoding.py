@@ -75,6 +75,19 @@ def _decode_bytes(data: bytes, declared: str) -> str:
     return _detect(data)
 
 
+def encoding_of(sample: bytes) -> str:
+    """Name the encoding of a text by its beginning; what is not of it further down, the caller must see to."""
+    for bom, encoding in BOMS:
+        if sample.startswith(bom):
+            return encoding
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)  # a character may be cut at the sample's end
+    except UnicodeDecodeError:
+        best = from_bytes(sample, cp_isolation=CHARSETS).best()
+        return best.encoding if best is not None else "utf-8"
+    return "utf-8"
+
+
 def _detect(data: bytes) -> str:
     guesses = from_bytes(data, cp_isolation=CHARSETS)
     best = guesses.best()

@@ -115,7 +115,9 @@ def _index(config: Config, load_encoder: Callable[[Path], Encoder] | None) -> It
     try:
         with Store.open(config.index) as store:
             counts, meta = store.counts(), store.meta()
-            held = f"{config.index}: {counts.documents:,} documents, {counts.passages:,} passages, from {meta.folder}"
+            held = (
+                f"{config.index}: {counts.documents:,} documents, {counts.passages:,} passages, from {', '.join(meta.folders)}"
+            )
             yield Finding("index", held, "; ".join(store.check()))
             yield Finding("vectors", f"{len(Vectors.load(store, config.index)):,} of {counts.passages:,} passages")
             if load_encoder is None:

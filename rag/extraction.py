@@ -28,7 +28,8 @@ MAX_DEATHS = 3  # of the child, over one file; a fourth would cost as much again
 class Extracted(NamedTuple):
     """One article of a file: what it says, or the ``reason`` why it is refused.
 
-    ``member`` is its name inside a container, empty for the file itself; ``sha256`` is that of a member's bytes.
+    ``member`` is its name inside a container, empty for the file itself; ``sha256`` is that of its bytes, empty where
+    they could not be had.
     """
 
     member: str
@@ -81,7 +82,8 @@ class Extractor:
             yield Extracted(begun or "", None, self._why_died(took_long=took_long), "")
             if not begun:
                 return
-        yield Extracted("", None, f"what follows its article {seen} was not read, after {MAX_DEATHS} that broke the parser", "")
+        rest = f"what follows its article {seen} was not read, after {MAX_DEATHS} that broke the parser; unpack it"
+        yield Extracted("", None, rest, "")
 
     def _why_died(self, *, took_long: bool) -> str:
         what = f"takes more than {self._seconds:g} s to read" if took_long else "breaks its parser, or takes too much memory"

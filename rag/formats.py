@@ -21,11 +21,13 @@ MAX_ENTRIES = 50_000  # of an archive
 MAX_TITLE = 300
 
 TEXT = (".txt", ".md", ".markdown")  # read as they are; for all else there is a parser, which works in a process of its own
+CONTAINERS = (".zip", ".mbox", ".csv", ".tsv", ".jsonl", ".ndjson")  # many articles in one file, read one after the other
 MAX_BYTES = {
     **dict.fromkeys(TEXT, 20_000_000),
     **dict.fromkeys((".html", ".htm", ".xhtml"), 3_000_000),  # trafilatura takes 2 s and 50 MB of memory a megabyte
     **dict.fromkeys((".pdf", ".docx", ".epub"), 100_000_000),  # most of it pictures
-    ".rtf": 50_000_000,
+    **dict.fromkeys((".rtf", ".eml"), 50_000_000),
+    **dict.fromkeys(CONTAINERS, 4_000_000_000),
 }
 
 

@@ -5,7 +5,8 @@ A text that the index holds is never embedded again, wherever it has moved: to a
 The index mirrors exactly the given folder. A file that cannot be indexed is reported and its former content removed, because
 nothing stale may answer; but a run that would leave nothing at all is refused. Each batch is one commit, so a kill or Ctrl-C
 loses one batch at most. A rebuild and a move to another folder are one commit as a whole: readers see the old content or the
-new, never a mix.
+new, never a mix. A file that is no document, a container of many or one that was refused, has a note in the store: as long as
+it stays as it is, it is not read again.
 """
 
 from __future__ import annotations
@@ -19,20 +20,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rag.corpus import Refused, find_files, read_file, sha256_of
+from rag.corpus import Note, find_files, read_file, sha256_of
 from rag.errors import CorpusError, IndexMismatch, ModelError
 from rag.extraction import Extractor
 from rag.passages import split
-from rag.store import Store
+from rag.store import FOLDERS, FileState, Noted, Store
 from rag.vectors import Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from rag.store import FileState
     from rag.types import Document, Encoder, Passage
 
 BATCH = 512  # passages that are embedded and committed together
@@ -62,8 +62,7 @@ class Summary:
 
 
 def index_folder(
-    folder: Path,
-    *,
+    *folders: Path,
     store_folder: Path,
     encoder: Encoder,
     count_tokens: Callable[[str], int],
@@ -72,20 +71,20 @@ def index_folder(
     told: Callable[[str, str], None] | None = None,
     rebuild: bool = False,
 ) -> Summary:
-    """Make the index in ``store_folder`` hold what ``folder`` holds.
+    """Make the index in ``store_folder`` hold what the folders hold.
 
     ``passage_tokens`` is the budget of a passage in the encoder's tokens, which ``count_tokens`` counts. ``progress`` is told
     how many files are done, of how many, and how many texts were embedded so far; ``told`` what became of a document
     (``added``, ``changed``, ``renamed`` or ``removed``) and its source, once that is committed or waits for the only commit.
 
-    :raises CorpusError: the folder cannot be read or holds no article; the index stays as it was.
+    :raises CorpusError: a folder cannot be read, two have one name, or there is no article in them; the index stays as it was.
     :raises IndexMismatch: the index was made with another encoder or budget, and ``rebuild`` was not asked for.
     :raises StoreError: the index cannot be written; what was committed stays.
     """
     started = time.perf_counter()
-    files = _files(folder, store_folder)
-    roots = [folder.resolve()]
-    home = os.fsencode(folder.resolve()).decode(errors="backslashreplace")
+    files = _files(folders, store_folder)
+    roots = [folder.resolve() for folder in folders]
+    home = FOLDERS.join(os.fsencode(root).decode(errors="backslashreplace") for root in roots)
     with Store.open(store_folder, writable=True, rebuild=rebuild) as store, Extractor() as extractor:
         meta = store.meta()
         if store.counts().documents and not rebuild:
@@ -100,11 +99,13 @@ def index_folder(
             run = _Run(
                 store=store,
                 encoder=encoder,
-                read=lambda source, path: _read(path, source, roots, extractor, passage_tokens, count_tokens),
+                read=lambda source, path: read_file(path, source, roots, extractor),
+                cut=lambda document: _cut(document, passage_tokens, count_tokens),
                 progress=progress or (lambda _done, _total, _embedded: None),
                 told=told or (lambda _what, _source: None),
                 files=files,
                 old=store.state(),
+                noted=store.noted(),
                 trust_times=not moved,
             )
             run.go()
@@ -112,38 +113,27 @@ def index_folder(
         return run.summary(time.perf_counter() - started)
 
 
-def _files(folder: Path, store_folder: Path) -> dict[str, Path]:
+def _files(folders: Sequence[Path], store_folder: Path) -> dict[str, Path]:
     """Give the files by source, less those that lie in the index's own folder."""
-    own, home = store_folder.resolve(), folder.resolve()
-    files = {
-        source: path for source, path in find_files([folder]).items() if own not in (home / path.relative_to(folder)).parents
-    }
+    own = store_folder.resolve()
+    files = {source: path for source, path in find_files(folders).items() if own not in path.parents}
     if not files:
-        raise CorpusError(f"no article in {folder}, so the index in {store_folder} stays as it was; name another folder")
+        named = " or ".join(map(str, folders))
+        raise CorpusError(f"no article in {named}, so the index in {store_folder} stays as it was; name another folder")
     return files
 
 
-def _read(
-    path: Path,
-    source: str,
-    roots: Sequence[Path],
-    extractor: Extractor,
-    passage_tokens: int,
-    count_tokens: Callable[[str], int],
-) -> tuple[Document, list[Passage]]:
-    """Read and cut one file.
+def _cut(document: Document, passage_tokens: int, count_tokens: Callable[[str], int]) -> list[Passage]:
+    """Cut a document into passages.
 
-    :raises CorpusError: it cannot be read, or holds nothing to index.
+    :raises CorpusError: it holds nothing to index.
     """
-    for document in read_file(path, source, roots, extractor):
-        if isinstance(document, Refused):
-            raise CorpusError(document.reason)
-        try:
-            f"{document.source}{document.title}{document.published}{document.text}".encode()
-        except UnicodeEncodeError:
-            raise CorpusError("holds half characters, which cannot be stored; convert it to UTF-8") from None
-        if passages := split(document, budget=passage_tokens, count_tokens=count_tokens):
-            return document, passages
+    try:
+        f"{document.source}{document.title}{document.published}{document.text}".encode()
+    except UnicodeEncodeError:
+        raise CorpusError("holds half characters, which cannot be stored; convert it to UTF-8") from None
+    if passages := split(document, budget=passage_tokens, count_tokens=count_tokens):
+        return passages
     raise CorpusError("no text in it to index; fill it or delete it")
 
 
@@ -172,16 +162,22 @@ class _Run:
 
     store: Store
     encoder: Encoder
-    read: Callable[[str, Path], tuple[Document, list[Passage]]]
+    read: Callable[[str, Path], Iterator[Document | Note]]
+    cut: Callable[[Document], list[Passage]]
     progress: Callable[[int, int, int], None]
     told: Callable[[str, str], None]
     files: Mapping[str, Path]
     old: Mapping[str, FileState]
+    noted: Mapping[str, Noted]
     trust_times: bool
 
     waiting: list[_Waiting] = field(default_factory=list)
     touched: dict[str, int] = field(default_factory=dict)  # modification time by source
-    renamed: list[tuple[str, Document, int]] = field(default_factory=list)  # old source, new document, modification time
+    renamed: list[tuple[str, _Waiting]] = field(default_factory=list)  # with the old source
+    notes: dict[str, Noted] = field(default_factory=dict)  # what is to be noted when all is done
+    inside: dict[str, set[str]] = field(default_factory=dict)  # sources by the container that they are in
+    gone: set[str] = field(default_factory=set)  # documents that no file has any more
+    twins: dict[str, list[str]] = field(default_factory=dict)  # documents by hash, those that are gone last
     skipped: dict[str, str] = field(default_factory=dict)  # reason by source
     did: Counter[str] = field(default_factory=Counter)  # documents by what became of them
     done: int = 0
@@ -190,41 +186,87 @@ class _Run:
 
     def go(self) -> None:
         """Index every file, then remove what is gone."""
-        gone = self.old.keys() - self.files.keys()
-        twins: dict[str, list[str]] = {}  # sources by hash, those that are gone last
-        for source in sorted(self.old, key=lambda source: source in gone):
-            twins.setdefault(self.old[source].sha256, []).append(source)
+        for source in (*self.old, *self.noted):
+            if container := next((head for head in _heads(source) if head in self.files), None):
+                self.inside.setdefault(container, set()).add(source)
+        self.gone = self.old.keys() - self.files.keys() - set().union(*self.inside.values())
+        for source in sorted(self.old, key=lambda source: source in self.gone):
+            self.twins.setdefault(self.old[source].sha256, []).append(source)
         for source, path in self.files.items():
+            seen: set[str] = set()
             try:
-                self._take(source, path, twins, gone)
-            except (CorpusError, OSError) as error:
-                self.skipped[source] = str(error)
+                self._take(source, path, seen)
+            except OSError as error:
+                self.skipped[source] = f"cannot be read ({error.strerror or error}); check the file and its rights"
+            self.gone |= (self.inside.get(source, set()) & self.old.keys()) - seen
+            if not (self.waiting and self.waiting[-1].document.source == source):
                 self._report()
-            if sum(len(waiting.passages) for waiting in self.waiting) >= BATCH:
-                self._commit_waiting()
+            self._commit_full()
         self._commit_waiting()
-        self._finish(gone)
+        self._finish()
 
-    def _take(self, source: str, path: Path, twins: Mapping[str, list[str]], gone: set[str]) -> None:
-        """Decide what became of one file."""
+    def _take(self, source: str, path: Path, seen: set[str]) -> None:
+        """Decide what became of one file and of all that is in it; ``seen`` is told of the documents that are there."""
         size, mtime_ns = _look(path)
-        known = self.old.get(source)
+        known, noted = self.old.get(source), self.noted.get(source)
         if known is not None and self._is_unchanged(path, known, size, mtime_ns):
             self.unchanged += 1
             if known.mtime_ns != mtime_ns:
                 self.touched[source] = mtime_ns
-            self._report()
             return
-        document, passages = self.read(source, path)
-        same_bytes = twins.get(document.sha256)
-        if known is None and same_bytes and same_bytes[-1] in gone:
+        inside = self.inside.get(source, set())
+        if noted is not None and self._is_unchanged(path, noted.state, size, mtime_ns):
+            self._keep_noted(source, inside, mtime_ns)
+            seen |= inside
+            return
+        if noted is not None and inside:  # until it is read to its end, nothing is known of it
+            with self.store.transaction():
+                self.store.forget([source])
+        for article in self.read(source, path):
+            if isinstance(article, Note):
+                self._skip(article, size, mtime_ns)
+            else:
+                seen.add(article.source)
+                self._take_article(article, size, mtime_ns)
+            if article.source != source:
+                self._commit_full()
+
+    def _take_article(self, document: Document, size: int, mtime_ns: int) -> None:
+        """Decide what became of one document that was read."""
+        source, known = document.source, self.old.get(document.source)
+        if known is not None and known.sha256 == document.sha256 and source not in self.files:
+            self.unchanged += 1
+            self.gone.discard(source)
+            return
+        try:
+            waiting = _Waiting(document, self.cut(document), size, mtime_ns)
+        except CorpusError as error:
+            self._skip(Note(source, str(error), document.sha256), size, mtime_ns)
+            return
+        same_bytes = self.twins.get(document.sha256)
+        if known is None and same_bytes and same_bytes[-1] in self.gone:
             donor = same_bytes[-1]
-            if _equal_but_for_source(self.store.embedded(donor)[0], passages):
-                gone.remove(same_bytes.pop())
-                self.renamed.append((donor, document, mtime_ns))
-                self._report()
+            if _equal_but_for_source(self.store.embedded(donor)[0], waiting.passages):
+                self.gone.remove(same_bytes.pop())
+                self.renamed.append((donor, waiting))
                 return
-        self.waiting.append(_Waiting(document, passages, size, mtime_ns))
+        self.gone.discard(source)
+        self.waiting.append(waiting)
+
+    def _skip(self, note: Note, size: int, mtime_ns: int) -> None:
+        if note.reason:
+            self.skipped[note.source] = note.reason
+        if note.sha256:
+            self.notes[note.source] = Noted(FileState(size, mtime_ns, note.sha256), note.reason)
+
+    def _keep_noted(self, source: str, inside: set[str], mtime_ns: int) -> None:
+        """Keep what is known of a container, or of a file that was refused."""
+        self.unchanged += len(inside & self.old.keys())
+        for each in (inside | {source}) & self.noted.keys():
+            noted = self.noted[each]
+            if noted.reason:
+                self.skipped[each] = noted.reason
+            self.notes[each] = noted._replace(state=noted.state._replace(mtime_ns=mtime_ns))
 
     def _is_unchanged(self, path: Path, known: FileState, size: int, mtime_ns: int) -> bool:
         if known.size != size:
@@ -239,6 +281,10 @@ class _Run:
         self.did[what] += 1
         self.told(what, source)
 
+    def _commit_full(self) -> None:
+        if sum(len(waiting.passages) for waiting in self.waiting) >= BATCH:
+            self._commit_waiting()
+
     def _commit_waiting(self) -> None:
         """Embed and commit a batch."""
         if not self.waiting:
@@ -250,7 +296,7 @@ class _Run:
                 self.store.put(document, passages, stacked, size=size, mtime_ns=mtime_ns)
         for document, *_ in self.waiting:
             self._tell("changed" if document.source in self.old else "added", document.source)
-            self._report()
+            self._report(done=document.source in self.files)
         self.waiting.clear()
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
@@ -267,23 +313,28 @@ class _Run:
             self._report(done=0)
         return known
 
-    def _finish(self, gone: set[str]) -> None:
+    def _finish(self) -> None:
         """Commit what needs no embedding; it goes last, so that the text of a file that moved is never missing."""
-        if len(self.skipped) == len(self.files):
+        if not (self.unchanged or self.renamed or self.did):
             source, reason = next(iter(self.skipped.items()))
             raise CorpusError(f"no file can be indexed, so the index stays as it was; {source}: {reason}")
-        removed = sorted(gone | (self.skipped.keys() & self.old.keys()))
-        if not (self.touched or self.renamed or removed or self.store.has_spare()):
+        removed = sorted(self.gone | (self.skipped.keys() & self.old.keys()))
+        new_notes = {source: noted for source, noted in self.notes.items() if noted != self.noted.get(source)}
+        old_notes = self.noted.keys() - self.notes.keys()
+        if not (self.touched or self.renamed or removed or new_notes or old_notes or self.store.has_spare()):
             return
         with self.store.transaction():
             for source, mtime_ns in self.touched.items():
                 self.store.touch(source, mtime_ns=mtime_ns)
-            for source, document, mtime_ns in self.renamed:
-                self.store.rename(source, document, mtime_ns=mtime_ns)
+            for source, moved in self.renamed:
+                self.store.rename(source, moved.document, size=moved.size, mtime_ns=moved.mtime_ns)
             self.store.remove(removed)
+            self.store.forget(old_notes)
+            for source, noted in new_notes.items():
+                self.store.note(source, noted)
             self.store.forget_spare()
-        for _, document, _ in self.renamed:
-            self._tell("renamed", document.source)
+        for _, moved in self.renamed:
+            self._tell("renamed", moved.document.source)
         for source in removed:
             self._tell("removed", source)
 
@@ -302,6 +353,14 @@ class _Run:
             embedded=self.embedded,
             seconds=seconds,
         )
+
+
+def _heads(source: str) -> Iterator[str]:
+    """Give the paths that a source lies below."""
+    cut = source.find("/")
+    while cut >= 0:
+        yield source[:cut]
+        cut = source.find("/", cut + 1)
 
 
 def _equal_but_for_source(old: Sequence[Passage], new: Sequence[Passage]) -> bool:

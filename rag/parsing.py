@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from rag import archives, office, pdf, plain, webpage
+from rag import archives, mail, office, pdf, plain, rows, webpage
 from rag.errors import RagError
 from rag.formats import MEMORY, Member, check_expansion
 
@@ -40,9 +40,15 @@ READERS: dict[str, Callable[[bytes, str], Content]] = {
     ".docx": office.read_docx,
     ".epub": office.read_epub,
     ".rtf": office.read_rtf,
+    ".eml": mail.read_mail,
+    ".row": rows.read_row,
 }
 MEMBERS: dict[str, Callable[[IO[bytes]], Iterator[Member]]] = {
     ".zip": archives.members,
+    ".mbox": mail.messages,
+    ".csv": rows.csv_rows,
+    ".tsv": rows.tsv_rows,
+    **dict.fromkeys((".jsonl", ".ndjson"), rows.json_lines),
 }
 
 

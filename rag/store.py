@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILE = "articles.db"
+FOLDERS = "\0"  # between folders that were indexed together
 HEADING_WEIGHT, BODY_WEIGHT = 1.0, 1.0  # of BM25
 
 _CHUNK = 1024  # passages that a check reads at once
@@ -34,6 +35,10 @@ _VERSION_2 = (
     "ALTER TABLE passages ADD COLUMN digest BLOB",  # of the text that was embedded; NULL in what version 1 wrote
     "CREATE INDEX passages_by_digest ON passages (digest)",
     "CREATE TABLE spare (digest BLOB PRIMARY KEY, crc INTEGER NOT NULL, vector BLOB NOT NULL) WITHOUT ROWID",
+)
+_VERSION_3 = (
+    "CREATE TABLE notes (source TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, "
+    "reason TEXT NOT NULL) WITHOUT ROWID",
 )
 _FORMAT = Format(
     application_id=0x466F6F74,  # "Foot"
@@ -49,8 +54,9 @@ _FORMAT = Format(
         "digest BLOB, UNIQUE (document_id, ordinal))",
         "CREATE VIRTUAL TABLE words USING fts5(heading, body, content='', tokenize='porter unicode61 remove_diacritics 2')",
         *_VERSION_2[1:],
+        *_VERSION_3,
     ),
-    upgrades=(_VERSION_2,),
+    upgrades=(_VERSION_2, _VERSION_3),
 )
 
 
@@ -68,6 +74,11 @@ class Meta:
     folder: str
     passage_tokens: int
 
+    @property
+    def folders(self) -> list[str]:
+        """The folders that ``folder`` joins, by a character that no path holds."""
+        return self.folder.split(FOLDERS)
+
 
 class FileState(NamedTuple):
     """A source file as it was when it was indexed: bytes, nanoseconds, hex digest."""
@@ -75,6 +86,13 @@ class FileState(NamedTuple):
     size: int
     mtime_ns: int
     sha256: str
+
+
+class Noted(NamedTuple):
+    """A file that is no document: why it was refused, or, without a ``reason``, that its articles were read."""
+
+    state: FileState
+    reason: str
 
 
 class Listing(NamedTuple):
@@ -110,7 +128,7 @@ class Store:
         begins anew where the file is damaged or of a newer format; a sound one keeps its content until it is cleared.
 
         :raises IndexMissing: there is none, or it holds no document yet (reading only).
-        :raises IndexMismatch: a newer version made it; or an older one, which a writer brings up to date.
+        :raises IndexMismatch: a newer version made it; one of an older version is read, and a writer brings it up to date.
         :raises IndexDamaged: it is not what was written.
         :raises StoreError: it cannot be read or written, or another writer is at work.
         """
@@ -177,6 +195,13 @@ class Store:
         rows = self._rows(f"SELECT source, size, mtime_ns, sha256 FROM documents {which} ORDER BY source", *named)  # noqa: S608
         return {source: FileState(*state) for source, *state in rows}
 
+    def noted(self) -> dict[str, Noted]:
+        """Give what was noted of each container and refused file; the state of a refused article is that of its container."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'notes'"):
+            return {}  # an older format, open for reading
+        rows = self._rows("SELECT source, size, mtime_ns, sha256, reason FROM notes ORDER BY source")
+        return {source: Noted(FileState(*state), reason) for source, *state, reason in rows}
+
     def documents(self) -> list[Listing]:
         """List the documents by source."""
         counted = "(SELECT count(*) FROM passages WHERE document_id = documents.id)"
@@ -237,7 +262,7 @@ class Store:
 
     def _checked_rows(self, ids: Iterable[int]) -> list[sqlite3.Row]:
         rows = self._rows(
-            'SELECT id, document_id, ordinal, start, "end", heading, crc, vector, digest FROM passages '
+            'SELECT id, document_id, ordinal, start, "end", heading, crc, vector FROM passages '
             "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
             json.dumps([int(i) for i in ids]),
         )
@@ -290,6 +315,7 @@ class Store:
         """Remove all documents; the ids of their passages stay used up."""
         self._rows("DELETE FROM documents")
         self.forget_spare()
+        self._rows("DELETE FROM notes")
         self._rows("INSERT INTO words (words) VALUES ('delete-all')")
         self._rows("UPDATE meta SET dimension = 0")
 
@@ -328,7 +354,7 @@ class Store:
 
     def _spare(self, source: str) -> None:
         for row in self._checked_rows(self._ids_of(source)):
-            if digest := row["digest"]:
+            if digest := self._rows("SELECT digest FROM passages WHERE id = ?", row["id"])[0]["digest"]:
                 crc = zlib.crc32(row["vector"], zlib.crc32(digest))
                 self._rows("INSERT OR REPLACE INTO spare VALUES (?, ?, ?)", digest, crc, row["vector"])
 
@@ -348,10 +374,19 @@ class Store:
         """Note that a file has a new modification time and the same bytes."""
         self._rows("UPDATE documents SET mtime_ns = ? WHERE source = ?", mtime_ns, source)
 
-    def rename(self, old: str, document: Document, *, mtime_ns: int) -> None:
+    def rename(self, old: str, document: Document, *, size: int, mtime_ns: int) -> None:
         """Give the document at ``old`` the source of ``document``, which is otherwise equal; passages and vectors stay."""
-        sql = "UPDATE documents SET source = ?, mtime_ns = ?, crc = ? WHERE source = ?"
-        self._rows(sql, document.source, mtime_ns, _document_crc(document), old)
+        sql = "UPDATE documents SET source = ?, size = ?, mtime_ns = ?, crc = ? WHERE source = ?"
+        self._rows(sql, document.source, size, mtime_ns, _document_crc(document), old)
+
+    def note(self, source: str, noted: Noted) -> None:
+        """Note what became of a file that is no document."""
+        self._rows("INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?)", source, *noted.state, noted.reason)
+
+    def forget(self, sources: Iterable[str]) -> None:
+        """Take back what was noted; unknown sources are passed over."""
+        for source in sources:
+            self._rows("DELETE FROM notes WHERE source = ?", source)
 
 
 def _place(row: sqlite3.Row) -> tuple[int, int, int, str]:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source file's extracted text.
+    """The extracted text of one source file, or of one article in a file of several (``news.zip/a.txt``, ``rows.csv/3``).
 
     ``source`` is the path relative to the indexed folder, with ``/`` between its parts; ``published`` is an ISO date
-    (``2021-09-06``) or None; ``sha256`` is that of the file's bytes.
+    (``2021-09-06``) or None; ``sha256`` is that of its bytes.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""A folder whose files come and go -> the moments at which its index may be behind."""
+"""Folders whose files come and go -> the moments at which its index may be behind."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 QUIET_MS = 300  # without a change: an editor that saves by several steps is done
 PATIENCE_MS = 2_000  # of changes without a pause
 LOOK_MS = 10_000  # without a change: some file systems tell of none, and none is told before the watch has begun
 
 
-def moments(folder: Path, *, apart_from: Path) -> Iterator[None]:
-    """Yield after each burst of changes below ``folder``, and now and then without one; never for those below ``apart_from``.
+def moments(folders: Sequence[Path], *, apart_from: Path) -> Iterator[None]:
+    """Yield after each burst of changes below the folders, and now and then without one; never for those below ``apart_from``.
 
     Ends with the KeyboardInterrupt of Ctrl-C.
     """
@@ -22,7 +22,7 @@ def moments(folder: Path, *, apart_from: Path) -> Iterator[None]:
 
     own = apart_from.resolve()
     for _ in watch(
-        folder.resolve(),
+        *(folder.resolve() for folder in folders),
         watch_filter=lambda _, path: own not in (Path(path), *Path(path).parents),
         debounce=PATIENCE_MS,
         step=QUIET_MS,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rag import models
-from rag.corpus import Refused, read_file, source_name
+from rag.corpus import Note, read_file, source_name
 from rag.errors import CorpusError
 from rag.extraction import Extractor
 from rag.types import Document, Found, Hit, Passage
@@ -136,11 +136,16 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"\S+\s*", text)
 
 
+def read_articles(path: Path, folder: Path) -> list[Document | Note]:
+    """Read what a file holds."""
+    with Extractor() as extractor:
+        return list(read_file(path, source_name(path, folder), [folder.resolve()], extractor))
+
+
 def read_document(path: Path, folder: Path) -> Document:
     """Read a file that is one article; raise what it is refused for."""
-    with Extractor() as extractor:
-        (article,) = read_file(path, source_name(path, folder), [folder.resolve()], extractor)
-    if isinstance(article, Refused):
+    (article,) = read_articles(path, folder)
+    if isinstance(article, Note):
         raise CorpusError(f"{article.source}: {article.reason}")
     return article
 

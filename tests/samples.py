@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from datetime import datetime
@@ -19,6 +20,36 @@ def zipped(files, *, compression=zipfile.ZIP_DEFLATED):
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
+
+
+def bomb(size, name="a.txt", beside=()):
+    """Make an archive of few bytes that unpacks to ``size``: a megabyte of zeros, packed once and repeated."""
+    packer = zlib.compressobj(9, wbits=-15)
+    packed = (packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)) * (size // 2**20) + b"\x03\0"
+    data = bytearray(zipped(dict.fromkeys(beside, "<x/>") | {name: packed}, compression=zipfile.ZIP_STORED))
+    entry = data.rindex(b"PK\x01\x02")
+    struct.pack_into("<H", data, entry + 10, zipfile.ZIP_DEFLATED)
+    struct.pack_into("<I", data, entry + 24, size)
+    return bytes(data)
+
+
+def crowded(count):
+    """Make an archive of one file that its directory lists ``count`` times."""
+    data = zipped({"a.txt": ""}, compression=zipfile.ZIP_STORED)
+    entry, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    listed = data[entry:end] * count
+    last = bytearray(data[end:])
+    struct.pack_into("<I", last, 12, len(listed))
+    return data[:entry] + listed + last
+
+
+def flate_bomb():
+    """Make a PDF whose page unpacks twice, to 700 MB."""
+    packer = zlib.compressobj(9)
+    start = packer.compress(b"BT ") + packer.flush(zlib.Z_FULL_FLUSH)
+    block = packer.compress(b"(" + b"a" * (2**20 - 6) + b") Tj\n") + packer.flush(zlib.Z_FULL_FLUSH)
+    page = zlib.compress(start + block * 700 + packer.flush(), 9)
+    return pdf(streams=[page]).replace(b"/FlateDecode", b"[/FlateDecode /FlateDecode]")
 
 
 def pdf(*pages, title="", created="", extra=b"", streams=None):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 import textwrap
 import time
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ import samples
 from fakes import read_document
 
 import rag
-from rag import formats
 from rag.errors import CorpusError
 from rag.extraction import Extractor
 
@@ -131,27 +128,9 @@ def encrypted_pdf():
     return lines.replace(b"/Root", key)
 
 
-def bomb(size, name="word/document.xml", beside=()):
-    """Make an archive of few bytes that unpacks to ``size``."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for path in beside:
-            archive.writestr(path, "<x/>")
-        with archive.open(name, "w", force_zip64=True) as entry:
-            for _ in range(size // 2**20):
-                entry.write(bytes(2**20))
-    return buffer.getvalue()
-
-
 def entity_bomb():
     entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
     return f'<!DOCTYPE x [<!ENTITY e0 "ha">{entities}]><x>&e11;</x>'
-
-
-def flate_bomb():
-    squeezed = zlib.compressobj(9)
-    page = b"".join(squeezed.compress(b"(" + b"a" * (2**20 - 6) + b") Tj\n") for _ in range(700)) + squeezed.flush()
-    return samples.pdf(streams=[zlib.compress(page, 9)]).replace(b"/FlateDecode", b"[/FlateDecode /FlateDecode]")
 
 
 def circular_pdf():
@@ -171,8 +150,8 @@ REFUSED = {
     "other.docx": (samples.zipped({"a.txt": "x"}), "nothing named _rels/.rels"),
     "tags.docx": (samples.zipped(DOCX_LIKE | {"word/document.xml": "<a><b></a>"}), "broken XML"),
     "blank.docx": (samples.word([("Normal", "")]), "no text in it"),
-    "many.docx": (samples.zipped({f"{i}": "" for i in range(50_001)}, compression=zipfile.ZIP_STORED), "50,001 entries"),
-    "bomb.docx": (bomb(200 * 2**20, beside=["_rels/.rels"]), "more than 100 to 1"),
+    "many.docx": (samples.crowded(50_001), "50,001 entries"),
+    "bomb.docx": (samples.bomb(200 * 2**20, "word/document.xml", beside=["_rels/.rels"]), "more than 100 to 1"),
     "entities.docx": (samples.zipped(DOCX_LIKE | {"word/document.xml": entity_bomb()}), "no text|broken XML"),
     "drm.epub": (samples.zipped({"META-INF/rights.xml": "<x/>"}), "encrypted"),
     "empty.epub": (samples.zipped({}), "nothing named META-INF/container.xml"),
@@ -185,10 +164,8 @@ REFUSED = {
 def test_what_holds_no_readable_article_is_refused_within_limits_and_told_why(name, tmp_path):
     content, reason = REFUSED[name]
     (tmp_path / name).write_bytes(content)
-    started = time.monotonic()
     with pytest.raises(CorpusError, match=rf"^{name}: [^\n]*({reason})[^\n]*; \w+"):
         read_document(tmp_path / name, tmp_path)
-    assert time.monotonic() - started < formats.SECONDS
 
 
 # --- what breaks the child ----------------------------------------------------------------------------------------------------
@@ -205,7 +182,7 @@ def test_a_file_that_breaks_swells_or_hangs_is_told_why_and_the_next_one_is_read
     with Extractor(seconds=1) as extractor:
         (hung,) = extracted(extractor, tmp_path / "slow.html", slow)
     with Extractor() as extractor:
-        (broke,) = extracted(extractor, tmp_path / "flate.pdf", flate_bomb())
+        (broke,) = extracted(extractor, tmp_path / "flate.pdf", samples.flate_bomb())
         archive = samples.zipped(DOCX_LIKE | {"word/document.xml": large}, compression=zipfile.ZIP_STORED)
         (swollen,) = extracted(extractor, tmp_path / "large.docx", archive)
         (good,) = extracted(extractor, tmp_path / "good.pdf", samples.pdf(wrapped(PARAGRAPH)))
@@ -213,6 +190,21 @@ def test_a_file_that_breaks_swells_or_hangs_is_told_why_and_the_next_one_is_read
     assert broke.reason.startswith("breaks its parser, or takes too much memory; ")
     assert swollen.reason.startswith("takes more than 512 MiB of memory to read; ")
     assert good.content.text == PARAGRAPH
+
+
+def test_an_archive_goes_on_behind_what_breaks_the_child_and_says_where_it_gives_up(tmp_path):
+    files = {"a.txt": PARAGRAPH, "b.pdf": samples.flate_bomb(), "c.txt": SECOND}
+    with Extractor() as extractor:
+        found = {one.member: one for one in extracted(extractor, tmp_path / "a.zip", samples.zipped(files))}
+        assert (found["a.txt"].content.text, found["c.txt"].content.text) == (PARAGRAPH, SECOND)
+        assert found["b.pdf"].reason.startswith("breaks its parser")
+        many = samples.zipped({f"{i}.pdf": samples.flate_bomb() for i in range(5)})
+        *broke, rest = extracted(extractor, tmp_path / "b.zip", many)
+    assert [one.member for one in broke] == ["0.pdf", "1.pdf", "2.pdf"]
+    assert (rest.member, rest.reason) == (
+        "",
+        "what follows its article 3 was not read, after 3 that broke the parser; unpack it",
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the child in /proc")
@@ -252,9 +244,8 @@ def test_the_child_loads_parsers_and_no_model_library(tmp_path):
     assert loaded(f"{code}; read_html(open({str(path)!r}, 'rb').read(), 'a')", MODELS) == "[]"
 
 
-@pytest.mark.parametrize("module", ["rag.assistant", "rag.cli", "rag.indexer", "ui"])
-def test_whoever_answers_or_indexes_loads_no_parser(module):
-    assert loaded(f"import {module}", PARSERS) == "[]"
+def test_whoever_answers_or_indexes_loads_no_parser():
+    assert loaded("import rag.assistant, rag.cli, rag.freshness, rag.indexer, ui", PARSERS) == "[]"
 
 
 def test_a_parser_is_never_taken_from_the_folder_that_the_command_is_run_in(tmp_path, monkeypatch):

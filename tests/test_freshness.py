@@ -10,13 +10,15 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from fakes import FakeEncoder, ScriptedGenerator
+import samples
+from fakes import FakeEncoder, ScriptedGenerator, count_words
 from rich.console import Console
 from test_indexer import run, write
 
 from rag import answerability, render
 from rag.assistant import Assistant
 from rag.freshness import with_states
+from rag.indexer import index_folder
 from rag.record import answer_record
 from rag.render import Turn
 from rag.retriever import HybridRetriever
@@ -201,3 +203,20 @@ def test_of_a_hundred_files_each_changed_one_is_flagged_and_no_other(tmp_path):
         known = store.state()
         cited = [Citation(1, source, "", None, 0, 1, "T", 1.0, known[source].sha256) for source in texts]
         assert {c.source: c.state for c in with_states(cited, store)} == expected
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_an_article_in_a_container_is_as_fresh_as_its_container(several, tmp_path):
+    one, two = write(tmp_path / "one", {"ships.txt": "Ships sail."}), tmp_path / "two"
+    (two / "sub").mkdir(parents=True)
+    (two / "sub/news.zip").write_bytes(samples.zipped({"a/expo.txt": EXPO}))
+    folders = [two, one] if several else [two]
+    options = {"store_folder": tmp_path / "index", "encoder": FakeEncoder(), "count_tokens": count_words, "passage_tokens": 40}
+    index_folder(*folders, **options)
+    assert states(asked(two)) == {State.UNCHANGED}
+    (two / "sub/news.zip").write_bytes(samples.zipped({"a/expo.txt": EXPO, "b.txt": "more"}))
+    assert states(asked(two)) == {State.CHANGED}
+    index_folder(*folders, **options)
+    assert states(asked(two)) == {State.UNCHANGED}
+    (two / "sub/news.zip").unlink()
+    assert states(asked(two)) == {State.MISSING}

@@ -19,7 +19,7 @@ ORDER = """
     types errors config
     manifest fetch conversion models
     decoding sentences newspage sections
-    formats plain markup webpage archives office pdf extraction parsing corpus passages
+    formats plain markup webpage archives office pdf mail rows extraction parsing corpus passages
     runtime encoder crossencoder checker
     database store vectors indexer watching freshness
     terms question copies retriever dates reranking
