@@ -17,6 +17,7 @@ from rag.claims import MARKER, claims_of
 from rag.config import load_config
 from rag.copies import copies_of, counted
 from rag.dates import DatedRetriever, dates_asked, remark
+from rag.disagreement import disagreements, without
 from rag.encoder import SentenceEncoder
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.freshness import with_states
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rag.config import Config
+    from rag.dates import Asked
+    from rag.disagreement import Disagreement
     from rag.evidence import Evidence
     from rag.fetch import Progress
-    from rag.types import Claim, Encoder, Generator, Hit, Message, Retriever, Verifier
+    from rag.types import Citation, Claim, Encoder, Generator, Hit, Message, Retriever, Verifier
 
 MAX_NEW_TOKENS = 96
 CLOSEST = 3  # articles named by a refusal
@@ -143,7 +146,7 @@ class Assistant:
             yield inquiry.refusal()
             return
         with inquiry.timed("gather"):
-            inquiry.evidence = gather(inquiry.standalone, inquiry.hits, self._encoder)
+            inquiry.gather(self._encoder)
         inquiry.prompt = tuple(prompt.reading(inquiry.standalone, excerpts(inquiry.standalone, inquiry.evidence)))
         checked = 0
         reply = self._generator.generate(inquiry.prompt, max_new_tokens=MAX_NEW_TOKENS)
@@ -189,6 +192,7 @@ class _Inquiry:
     standalone: str
     hits: tuple[Hit, ...] = ()
     evidence: Evidence = NO_EVIDENCE
+    disagreements: Sequence[Disagreement] = ()
     prompt: tuple[Message, ...] = ()
     draft: str = ""
     signals: dict[str, float] = field(default_factory=dict)
@@ -203,6 +207,23 @@ class _Inquiry:
             yield
         finally:
             self.timings_ms[step] = self.timings_ms.get(step, 0.0) + 1000 * (time.perf_counter() - started)
+
+    @property
+    def asked(self) -> Asked | None:
+        """The time that the question speaks of."""
+        return dates_asked(self.standalone, date.today())
+
+    @property
+    def prefers_newer(self) -> bool:
+        """Say whether of two articles that disagree the newer counts: not where the question names a time."""
+        return not self.asked or self.asked.latest
+
+    def gather(self, encoder: Encoder) -> None:
+        """Take the sentences of the hits, less those that a newer article contradicts."""
+        self.evidence = gather(self.standalone, self.hits, encoder)
+        self.disagreements = disagreements(self.standalone, self.evidence)
+        if self.prefers_newer:
+            self.evidence = without(self.evidence, {s for each in self.disagreements for s in each.outdated})
 
     def weigh(self, grounded: Grounded) -> None:
         """Compute the answerability. It only grows with the draft: what a reader has seen is not taken back."""
@@ -235,8 +256,9 @@ class _Inquiry:
         if self.standalone != self.question:
             notes.append(f"understood as: {self.standalone}")
         citations = tuple(replace(citation, copies=copies_of(citation, self.hits)) for citation in grounded.citations)
-        asked = dates_asked(self.standalone, date.today())
-        remarks = tuple(filter(None, [remark(asked, self.hits) if asked else "", counted(citations)]))
+        asked = self.asked
+        remarks = [remark(asked, self.hits)] if asked else []
+        remarks += [*self._disagreements_on(citations), counted(citations)]
         return Answer(
             question=self.question,
             standalone_question=self.standalone,
@@ -247,13 +269,20 @@ class _Inquiry:
             claims=grounded.claims,
             citations=citations,
             hits=self.hits,
-            notes=(*notes, *remarks),
-            remarks=remarks,
+            notes=(*notes, *filter(None, remarks)),
+            remarks=tuple(filter(None, remarks)),
             prompt=self.prompt,
             draft=self.draft,
             threshold=answerability.THRESHOLD,
             timings_ms={step: round(ms, 1) for step, ms in self.timings_ms.items()},
         )
+
+    def _disagreements_on(self, citations: Sequence[Citation]) -> Iterator[str]:
+        """Tell what articles say against a cited sentence."""
+        cited = {(citation.source, citation.start) for citation in citations}
+        for each in self.disagreements:
+            if any((s.document.source, s.start) in cited for s in each.sentences):
+                yield f"{each}; the newer is preferred" if self.prefers_newer and each.outdated else str(each)
 
 
 def marked(claim: Claim) -> str:

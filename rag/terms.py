@@ -113,7 +113,7 @@ def content_terms(text: str) -> frozenset[str]:
 
 def numbers(text: str) -> frozenset[str]:
     """Give the numbers in plain form with their factor: 2500 for ``2,500``, 23percent for ``23%``, 2.7billion for ``2.7bn``."""
-    digits = _in_digits(text)
+    digits = in_digits(text)
     return frozenset(_plain(match[0]) + _unit(digits, match.end()) for match in NUMBER.finditer(digits))
 
 
@@ -167,7 +167,7 @@ def measured(text: str) -> dict[str, frozenset[str]]:
 def counted(text: str) -> list[tuple[str, str]]:
     """Give each number with the stem of what it counts: the first content word of the lower-case words right after it."""
     pairs = []
-    for match in COUNTED.finditer(_in_digits(text)):
+    for match in COUNTED.finditer(in_digits(text)):
         things = content_words(match["things"])
         if things and not (YEAR.fullmatch(match["number"]) and match["number"] >= "1600"):  # 1500 acres, and in 1620 ships left
             pairs.append((_plain(match["number"]), stem(things[0])))
@@ -182,7 +182,8 @@ def plain_number(word: str) -> str | None:
     return _plain(match[0]) if match else None
 
 
-def _in_digits(text: str) -> str:
+def in_digits(text: str) -> str:
+    """Put the digits in the place of each number word."""
     return SPELT.sub(lambda match: NUMBER_WORDS[match[0].lower()], text)
 
 

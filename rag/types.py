@@ -211,7 +211,7 @@ class Answer:
     below ``threshold`` the question is refused. Without ``signals`` nothing was left to weigh, and it is 0. ``prompt`` is what
     the generator was given, empty when it was not asked, and ``draft`` what it wrote. ``claims`` holds the unpublished ones
     too. ``remarks`` are those of the notes that a reader of the answer should know of its articles: that several are copies of
-    one. ``timings_ms`` is per step, in milliseconds.
+    one, that they disagree, what a time in the question did to them. ``timings_ms`` is per step, in milliseconds.
     """
 
     question: str

@@ -23,7 +23,7 @@ ORDER = """
     runtime encoder crossencoder checker
     database store vectors indexer watching freshness
     terms question copies retriever dates reranking
-    evidence prompt generator claims grounding quoting answerability
+    evidence disagreement prompt generator claims grounding quoting answerability
     assistant __init__
     record explain measures evaluation comparison questions batch doctor
     terminal progress chat cli
