@@ -40,6 +40,10 @@ _VERSION_3 = (
     "CREATE TABLE notes (source TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, "
     "reason TEXT NOT NULL) WITHOUT ROWID",
 )
+_VERSION_4 = (
+    "CREATE TABLE removed (generation INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (generation, id)) WITHOUT ROWID",
+    "UPDATE meta SET identity = lower(hex(randomblob(16)))",  # nobody noted what was removed before
+)
 _FORMAT = Format(
     application_id=0x466F6F74,  # "Foot"
     schema=(
@@ -55,8 +59,9 @@ _FORMAT = Format(
         "CREATE VIRTUAL TABLE words USING fts5(heading, body, content='', tokenize='porter unicode61 remove_diacritics 2')",
         *_VERSION_2[1:],
         *_VERSION_3,
+        *_VERSION_4,
     ),
-    upgrades=(_VERSION_2, _VERSION_3),
+    upgrades=(_VERSION_2, _VERSION_3, _VERSION_4),
 )
 
 
@@ -208,9 +213,16 @@ class Store:
         sql = f"SELECT source, title, published, length(text), {counted} FROM documents ORDER BY source"  # noqa: S608
         return [Listing(*row) for row in self._rows(sql)]
 
-    def ids(self) -> NDArray[np.int64]:
-        """Give all passage ids ``(n,)``, ascending. An id is never given to a second passage."""
-        return np.array([row[0] for row in self._rows("SELECT id FROM passages ORDER BY id")], dtype=np.int64)
+    def ids(self, *, after: int = 0) -> NDArray[np.int64]:
+        """Give all passage ids above ``after`` ``(n,)``, ascending. Each is above those given before, and never given again."""
+        return self._ids("SELECT id FROM passages WHERE id > ? ORDER BY id", after)
+
+    def removed(self, *, since: int) -> NDArray[np.int64]:
+        """Give the ids ``(n,)`` of the passages that later generations than ``since`` removed, ascending."""
+        return self._ids("SELECT id FROM removed WHERE generation > ? ORDER BY id", since)
+
+    def _ids(self, sql: str, value: int) -> NDArray[np.int64]:
+        return np.array([row[0] for row in self._rows(sql, value)], dtype=np.int64)
 
     def vectors(self, ids: Iterable[int]) -> NDArray[np.float32]:
         """Give the vectors of existing passages ``(n, dimension)``, by ascending id."""
@@ -313,6 +325,7 @@ class Store:
 
     def clear(self) -> None:
         """Remove all documents; the ids of their passages stay used up."""
+        self._rows("INSERT INTO removed SELECT generation + 1, id FROM meta, passages")
         self._rows("DELETE FROM documents")
         self.forget_spare()
         self._rows("DELETE FROM notes")
@@ -365,9 +378,11 @@ class Store:
     def remove(self, sources: Iterable[str]) -> None:
         """Remove documents with their passages; unknown sources are passed over."""
         forget = "INSERT INTO words (words, rowid, heading, body) VALUES ('delete', ?, ?, ?)"
+        note = "INSERT INTO removed SELECT generation + 1, ? FROM meta"
         for source in sources:
             for passage_id, passage in self.passages(self._ids_of(source)).items():
                 self._rows(forget, passage_id, passage.heading, passage.text)
+                self._rows(note, passage_id)
             self._rows("DELETE FROM documents WHERE source = ?", source)
 
     def touch(self, source: str, *, mtime_ns: int) -> None:

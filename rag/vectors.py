@@ -1,7 +1,10 @@
-"""Exact nearest neighbours over the store's vectors (FAISS), kept in a file that is only ever a copy.
+"""Nearest neighbours over the store's vectors (FAISS), kept in a file that is only ever a copy.
 
 ``vectors.faiss`` is a magic line, the SHA-256 of all that follows, a line of JSON, and the serialised index. FAISS itself
 neither checks what it reads nor notices a full disk when it writes, so reading and writing are done here.
+
+The file is written anew when a part of what it holds has changed (``STALE``), so that an update costs what changed and not what
+exists; until then a reader keeps what is new beside it and passes over what is gone.
 """
 
 from __future__ import annotations
@@ -9,11 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import faiss
 import numpy as np
 
+from rag import nearest
 from rag.errors import IndexMismatch, StoreError
 
 if TYPE_CHECKING:
@@ -22,12 +27,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rag.store import Meta, Store
+    from rag.nearest import Index
+    from rag.store import Store
 
 FILE = "vectors.faiss"
+STALE = 1 / 50  # of the vectors in the file: at a million, a reader then fetches 20,000 when it opens, in a second
 
-_MAGIC = b"footnote-rag vectors 1\n"
+_MAGIC = b"footnote-rag vectors 2\n"
 _CHUNK = 4096  # vectors read from the store at once
+_LONGEST_HEADER = 65536
 
 
 class _Origin(NamedTuple):
@@ -43,41 +51,90 @@ class _Origin(NamedTuple):
         return self._replace(generation=0) == other._replace(generation=0)
 
 
+class _Header(NamedTuple):
+    """What a file says of itself; ``last`` is its highest id, ``size`` that of the serialised index in bytes."""
+
+    made_of: _Origin
+    total: int
+    last: int
+    size: int
+
+    def serves(self, store: _Origin) -> bool:
+        """Say whether what the store has noted since turns these vectors into its own."""
+        return self.made_of.like(store) and self.made_of.generation <= store.generation
+
+
+class _Changes(NamedTuple):
+    """The ids of passages that are new or gone since some generation."""
+
+    new: NDArray[np.int64]
+    gone: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class Vectors:
     """The vectors of one generation of a store. It never changes, so any number of threads may search it.
 
-    FAISS does not allow adding while searching: a reader that finds ``not vectors.is_current(store)`` takes
-    ``vectors.refreshed(store)``, a new object, and drops this one.
+    A reader that finds ``not vectors.is_current(store)`` takes ``vectors.refreshed(store)``, a new object, and drops this one.
+    ``_header`` describes ``_main``. An approximate one is shared by both: ``_recent`` is what came since, with higher ids, and
+    ``_gone`` holds the ids of ``_main`` that went; an exact one is copied and changed.
     """
 
-    def __init__(self, index: Any, made_of: _Origin) -> None:  # noqa: ANN401 - FAISS is untyped
-        """Use :meth:`load` or :meth:`write`."""
-        self._index = index
-        self._made_of = made_of
+    _path: Path
+    _made_of: _Origin
+    _header: _Header
+    _main: Index
+    _recent: Index
+    _gone: NDArray[np.int64]
 
     @classmethod
     def load(cls, store: Store, folder: Path) -> Self:
-        """Give the vectors of ``store`` as of now, from the file in ``folder`` as far as that is of use. Writes nothing."""
-        return cls._caught_up(cls._read(folder / FILE), store)
+        """Give the vectors of ``store`` as of now, from the file in ``folder`` as far as that is of use.
 
-    @classmethod
-    def write(cls, store: Store, folder: Path) -> Self:
-        """Bring the file in ``folder`` up to ``store``; nothing is written when it is already.
+        Writes nothing, and trains nothing: what the file does not give is searched exactly.
+        """
+        path = folder / FILE
+        held = _read(path)  # before the snapshot, so that the file is not newer
+        with store.snapshot():
+            made_of = _origin(store)
+            if held and held[1].serves(made_of):
+                main, header = held
+            else:
+                ids = store.ids()
+                main = _with(nearest.exact(made_of.dimension), store, ids)
+                header = _Header(made_of, len(ids), int(ids.max(initial=0)), 0)
+            recent, gone = nearest.exact(main.d), np.empty(0, np.int64)
+            return cls(path, header.made_of, header, main, recent, gone).refreshed(store)
+
+    @staticmethod
+    def write(store: Store, folder: Path) -> None:
+        """Bring the file in ``folder`` up to ``store``, unless so little has changed that readers make up for it.
 
         :raises StoreError: the file cannot be written; the former one is intact, and readers make up for what it lacks.
         """
-        held = cls._read(folder / FILE)
-        vectors = cls._caught_up(held, store)
-        if vectors is not held:
-            _publish(folder / FILE, vectors._pieces())
-        return vectors
+        path = folder / FILE
+        with store.snapshot():
+            made_of = _origin(store)
+            header = _read_header(path)
+            if header and header.serves(made_of):
+                changes = _changes(store, header)
+                if len(changes.new) + len(changes.gone) <= header.total * STALE:
+                    return
+            total, held = store.counts().passages, _read(path)
+            if held and held[1].serves(made_of) and nearest.suits(held[0], total):
+                changes = _changes(store, held[1])
+                main = _with(_without(held[0], changes.gone), store, changes.new)
+            else:
+                main = _made(store, made_of.dimension)
+            pieces = _pieces(main, made_of, last=int(store.ids().max(initial=0)))
+        _publish(path, pieces)
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int(self._main.ntotal) - len(self._gone) + int(self._recent.ntotal)
 
     def is_current(self, store: Store) -> bool:
         """Say whether the store has not changed since."""
-        return self._made_of == _origin(store.meta())
+        return self._made_of == _origin(store)
 
     def refreshed(self, store: Store) -> Self:
         """Give the vectors of the store as of now: this object, or one with what is new and without what is gone.
@@ -85,87 +142,123 @@ class Vectors:
         :raises IndexMismatch: the index has been rebuilt with another encoder.
         """
         with store.snapshot():
-            if self.is_current(store):
+            made_of = _origin(store)
+            if self._made_of == made_of:
                 return self
             store.require_encoder(self._made_of.encoder)
-            return self._caught_up(type(self)(faiss.clone_index(self._index), self._made_of), store)
+            if not self._made_of.like(made_of) or self._is_outdone(made_of):
+                return self.load(store, self._path.parent)
+            before = self._header.last
+            last = max(before, int(faiss.vector_to_array(self._recent.id_map).max(initial=0)))
+            new, gone = _changes(store, self._header._replace(made_of=self._made_of, last=last))
+            if nearest.is_exact(self._main):
+                main = _with(_without(faiss.clone_index(self._main), gone), store, new)
+                header = _Header(made_of, main.ntotal, int(new.max(initial=before)), 0)
+                return replace(self, _made_of=made_of, _header=header, _main=main)
+            recent = _with(_without(faiss.clone_index(self._recent), gone[gone > before]), store, new)
+            return replace(self, _made_of=made_of, _recent=recent, _gone=np.union1d(self._gone, gone[gone <= before]))
 
-    @classmethod
-    def _caught_up(cls, held: Self | None, store: Store) -> Self:
-        """Turn ``held``, or nothing, into the vectors of the store as of now. Nothing is embedded."""
-        with store.snapshot():
-            if held is not None and held.is_current(store):
-                return held
-            made_of = _origin(store.meta())
-            index = held._index if held is not None and held._made_of.like(made_of) else _empty(made_of.dimension)
-            wanted, present = store.ids(), faiss.vector_to_array(index.id_map)
-            gone, new = np.setdiff1d(present, wanted), np.setdiff1d(wanted, present)
-            if len(gone):
-                index.remove_ids(gone)
-            for start in range(0, len(new), _CHUNK):
-                ids = new[start : start + _CHUNK]
-                index.add_with_ids(store.vectors(ids.tolist()), ids)
-        return cls(index, made_of)
+    def _is_outdone(self, made_of: _Origin) -> bool:
+        """Say whether the file has meanwhile been written, and is worth reading again."""
+        beside = self._recent.ntotal + len(self._gone)
+        if beside <= self._main.ntotal * STALE and nearest.suits(self._main, len(self)):
+            return False
+        header = _read_header(self._path)
+        return bool(header and header.serves(made_of) and header.made_of.generation > self._header.made_of.generation)
 
     def search(self, vector: NDArray[np.float32], top_k: int) -> list[tuple[int, float]]:
         """Find the ``top_k`` passages nearest to a unit vector ``(dimension,)``: ids and cosines, best first.
 
         :raises IndexMismatch: the vector is of another dimension.
         """
-        if vector.shape != (self._index.d,):
+        if vector.shape != (self._main.d,):
             raise IndexMismatch(
-                f"the index holds vectors of {self._index.d} numbers, the question's has shape {vector.shape}; "
+                f"the index holds vectors of {self._main.d} numbers, the question's has shape {vector.shape}; "
                 "run `rag index FOLDER --rebuild`"
             )
-        top_k = min(top_k, len(self))
         if top_k < 1 or not np.isfinite(vector).all():
             return []
-        cosines, ids = self._index.search(np.ascontiguousarray(vector[np.newaxis], dtype=np.float32), top_k)
-        found = [(int(i), float(c)) for i, c in zip(ids[0], cosines[0], strict=True) if i >= 0 and np.isfinite(c)]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
-
-    @classmethod
-    def _read(cls, path: Path) -> Self | None:
-        """Give what the file holds, or None where it is missing, damaged or not ours: it is only a copy."""
-        try:
-            content = path.read_bytes()
-            body = len(_MAGIC) + 64
-            digest = hashlib.sha256(memoryview(content)[body:]).hexdigest()
-            if content[:body] != _MAGIC + digest.encode():
-                return None
-            payload = content.index(b"\n", body) + 1
-            header = json.loads(content[body:payload])
-            made_of = _Origin(**header["made_of"])
-            return cls(_deserialised(np.frombuffer(content, np.uint8, offset=payload), made_of, header["count"]), made_of)
-        except (OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError):
-            return None
-
-    def _pieces(self) -> list[bytes | memoryview]:
-        header = json.dumps({"made_of": self._made_of._asdict(), "count": len(self)}).encode() + b"\n"
-        payload = faiss.serialize_index(self._index).data
-        digest = hashlib.sha256(header)
-        digest.update(payload)
-        return [_MAGIC, digest.hexdigest().encode(), header, payload]
+        query = np.ascontiguousarray(vector[np.newaxis], dtype=np.float32)
+        parts = (self._main, self._recent)
+        found = [pair for part in parts for pair in nearest.search(part, query, top_k, but=self._gone)]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:top_k]
 
 
-def _empty(dimension: int) -> Any:  # noqa: ANN401 - FAISS is untyped
-    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
-
-
-def _origin(meta: Meta) -> _Origin:
+def _origin(store: Store) -> _Origin:
+    meta = store.meta()
     return _Origin(meta.identity, meta.generation, meta.encoder, meta.dimension)
 
 
-def _deserialised(payload: NDArray[np.uint8], made_of: _Origin, count: int) -> Any:  # noqa: ANN401 - FAISS is untyped
-    """Read an index; ValueError or RuntimeError where it is not the one that the header describes."""
-    faiss.set_deserialization_vector_byte_limit(len(payload))  # a forged size must not reach the allocator
-    faiss.set_deserialization_loop_limit(1_000_000)
-    index = faiss.deserialize_index(payload)
-    if not isinstance(index, faiss.IndexIDMap2) or not isinstance(faiss.downcast_index(index.index), faiss.IndexFlatIP):
-        raise ValueError("another type of index")
-    if (index.d, index.ntotal, index.id_map.size(), index.index.ntotal) != (made_of.dimension, count, count, count):
-        raise ValueError("another size")
+def _changes(store: Store, since: _Header) -> _Changes:
+    return _Changes(store.ids(after=since.last), store.removed(since=since.made_of.generation))
+
+
+def _made(store: Store, dimension: int) -> Index:
+    """Make the index of all passages."""
+    ids = store.ids()
+    if len(ids) <= nearest.EXACT_UP_TO:
+        return _with(nearest.exact(dimension), store, ids)
+    number = min(len(ids), nearest.lists(len(ids)) * nearest.TRAINED_ON)
+    sample = np.random.default_rng(0).choice(ids, number, replace=False)
+    return _with(nearest.approximate(len(ids), store.vectors(sample.tolist())), store, ids)
+
+
+def _with(index: Index, store: Store, ids: NDArray[np.int64]) -> Index:
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        index.add_with_ids(store.vectors(chunk.tolist()), chunk)
     return index
+
+
+def _without(index: Index, ids: NDArray[np.int64]) -> Index:
+    if len(ids):
+        index.remove_ids(ids)
+    return index
+
+
+def _read_header(path: Path) -> _Header | None:
+    """Give what the file says of itself, or None where that cannot be; its content is not looked at."""
+    try:
+        with path.open("rb") as file:
+            magic, line = file.read(len(_MAGIC) + 64), file.readline(_LONGEST_HEADER)
+            header = _parsed(line)
+            whole = magic.startswith(_MAGIC) and file.tell() + header.size == os.fstat(file.fileno()).st_size
+            return header if whole else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _parsed(line: bytes) -> _Header:
+    values = json.loads(line)
+    header = _Header(**{**values, "made_of": _Origin(**values["made_of"])})
+    if not all(isinstance(number, int) for number in (*header[1:], header.made_of.generation, header.made_of.dimension)):
+        raise TypeError("not a number")
+    return header
+
+
+def _read(path: Path) -> tuple[Index, _Header] | None:
+    """Give what the file holds, or None where it is missing, damaged or not ours: it is only a copy."""
+    try:
+        content = path.read_bytes()
+        body = len(_MAGIC) + 64
+        digest = hashlib.sha256(memoryview(content)[body:]).hexdigest()
+        if content[:body] != _MAGIC + digest.encode():
+            return None
+        payload = content.index(b"\n", body) + 1
+        header = _parsed(content[body:payload])
+        serialised = np.frombuffer(content, np.uint8, offset=payload)
+        return nearest.deserialised(serialised, dimension=header.made_of.dimension, total=header.total), header
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, MemoryError):
+        return None
+
+
+def _pieces(index: Index, made_of: _Origin, *, last: int) -> list[bytes | memoryview]:
+    payload = faiss.serialize_index(index).data
+    header = {"made_of": made_of._asdict(), "total": index.ntotal, "last": last, "size": len(payload)}
+    line = json.dumps(header).encode() + b"\n"
+    digest = hashlib.sha256(line)
+    digest.update(payload)
+    return [_MAGIC, digest.hexdigest().encode(), line, payload]
 
 
 def _publish(path: Path, pieces: Sequence[bytes | memoryview]) -> None:

@@ -21,7 +21,7 @@ ORDER = """
     decoding sentences newspage sections
     formats plain markup webpage archives office pdf mail rows extraction parsing corpus passages
     runtime encoder crossencoder checker
-    database store vectors indexer watching freshness
+    database store nearest vectors indexer watching freshness
     terms question copies retriever dates reranking
     evidence disagreement prompt generator claims grounding quoting answerability
     assistant __init__

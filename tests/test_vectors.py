@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder, document, put
 
-from rag import vectors
+from rag import nearest, vectors
 from rag.errors import IndexMismatch, StoreError
 from rag.store import Store
 from rag.vectors import FILE, Vectors
@@ -53,6 +53,13 @@ def rebuilt(index):
     """Answers made from the store alone."""
     with Store.open(index) as store:
         return answers(Vectors.load(store, index / "nowhere"))
+
+
+def rewritten(index):
+    """Write the file anew, whatever it was."""
+    (index / FILE).unlink(missing_ok=True)
+    with Store.open(index, writable=True) as store:
+        Vectors.write(store, index)
 
 
 def sealed(header, payload):
@@ -118,7 +125,7 @@ def test_any_flipped_or_missing_byte_is_noticed(index):
     with Store.open(index) as store:
         for content in broken:
             (index / FILE).write_bytes(content)
-            assert Vectors._read(index / FILE) is None
+            assert vectors._read(index / FILE) is None
         assert answers(Vectors.load(store, index)) == expected
 
 
@@ -128,12 +135,14 @@ def test_a_file_of_another_store_or_encoder_is_not_believed(index, foreign):
     made_of = {**header["made_of"], **foreign}
     other = faiss.IndexIDMap2(faiss.IndexFlatIP(made_of["dimension"]))
     other.add_with_ids(np.eye(20, made_of["dimension"], dtype=np.float32), np.arange(1, 21))
-    (index / FILE).write_bytes(sealed({"made_of": made_of, "count": 20}, faiss.serialize_index(other).tobytes()))
-    assert Vectors._read(index / FILE) is not None
+    payload = faiss.serialize_index(other).tobytes()
+    header = {"made_of": made_of, "total": 20, "last": 20, "size": len(payload)}
+    (index / FILE).write_bytes(sealed(header, payload))
+    assert vectors._read(index / FILE) is not None
     assert loaded(index) == rebuilt(index)
 
 
-@pytest.mark.parametrize("lie", [{"made_of": None}, {"made_of": {"dimension": 64}}, {"count": 19}, {"count": None}, [], None])
+@pytest.mark.parametrize("lie", [{"made_of": None}, {"made_of": {"dimension": 64}}, {"total": 19}, {"total": None}, [], None])
 def test_a_header_that_lies_or_is_malformed_is_not_believed(index, lie):
     header, payload = parts((index / FILE).read_bytes())
     (index / FILE).write_bytes(sealed({**header, **lie} if isinstance(lie, dict) else lie, payload))
@@ -143,26 +152,31 @@ def test_a_header_that_lies_or_is_malformed_is_not_believed(index, lie):
 def test_another_type_of_index_is_not_believed(index):
     header, _ = parts((index / FILE).read_bytes())
     for other in (faiss.IndexFlatIP(64), faiss.IndexIDMap2(faiss.IndexFlatL2(64)), faiss.IndexIDMap(faiss.IndexFlatIP(64))):
-        (index / FILE).write_bytes(sealed({**header, "count": 0}, faiss.serialize_index(other).tobytes()))
-        assert Vectors._read(index / FILE) is None
+        (index / FILE).write_bytes(sealed({**header, "total": 0}, faiss.serialize_index(other).tobytes()))
+        assert vectors._read(index / FILE) is None
 
 
 def read_forged_payloads(index):
     header, payload = parts((index / FILE).read_bytes())
     room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + (1 << 30)
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
-    for at in range(120):
+    for at in range(min(300, len(payload) - 8)):
         for number in (-1, 0, 2**31, 2**40, 2**62):
             (index / FILE).write_bytes(sealed(header, payload[:at] + struct.pack("<q", number) + payload[at + 8 :]))
-            Vectors._read(index / FILE)
+            vectors._read(index / FILE)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later
-def test_forged_sizes_neither_crash_nor_fill_the_memory(index):
+@pytest.mark.parametrize("kind", ["exact", "approximate"])
+def test_forged_sizes_neither_crash_nor_fill_the_memory(index, kind, monkeypatch):
+    if kind == "approximate":
+        monkeypatch.setattr(nearest, "EXACT_UP_TO", 9)
+        rewritten(index)
+        assert not nearest.is_exact(vectors._read(index / FILE)[0])
     process = multiprocessing.get_context("fork").Process(target=read_forged_payloads, args=(index,))
     process.start()
-    process.join(15)
+    process.join(120)
     assert process.exitcode == 0
 
 
@@ -278,3 +292,102 @@ def test_searching_in_threads_while_refreshing_never_mixes_generations(index):
             thread.join()
     assert errors == []
     assert answers(box[0]) == rebuilt(index)
+
+
+# Many vectors: an approximate index, and what came since beside it
+
+
+@pytest.fixture
+def many(index, monkeypatch):
+    """An approximate index of 20 vectors, all of whose lists are read."""
+    monkeypatch.setattr(nearest, "EXACT_UP_TO", 9)
+    monkeypatch.setattr(nearest, "PROBED", 1)
+    monkeypatch.setattr(vectors, "STALE", 0.2)
+    rewritten(index)
+    return index
+
+
+def test_many_vectors_are_searched_in_lists_and_what_changed_since_is_seen(many):
+    with Store.open(many) as store:
+        before = Vectors.load(store, many)
+        assert not nearest.is_exact(before._main)
+        inode = (many / FILE).stat().st_ino
+        commit(many, document("new.txt", "Ships sail."), remove=["7.txt"])
+        with Store.open(many, writable=True) as writer:
+            Vectors.write(writer, many)
+        assert (many / FILE).stat().st_ino == inode
+        for held in (before.refreshed(store), Vectors.load(store, many)):
+            assert held.is_current(store)
+            assert len(held) == store.counts().passages
+            assert held._main.ntotal == 20
+            wanted = set(store.ids().tolist())
+            for vector in FakeEncoder().encode(QUESTIONS):
+                assert {i for i, _ in held.search(vector, 99)} == wanted
+            assert held.search(FakeEncoder().encode(["ships sail"])[0], 1)[0][1] == pytest.approx(1, abs=1e-3)
+
+
+def test_the_file_of_many_is_written_anew_when_enough_has_changed_and_an_open_reader_takes_it(many):
+    with Store.open(many) as store:
+        held = Vectors.load(store, many)
+        for i in range(6):
+            commit(many, document(f"new {i}.txt", f"Ships {i} sail."))
+            held = held.refreshed(store)
+        assert held._recent.ntotal == 6
+        with Store.open(many, writable=True) as writer:
+            Vectors.write(writer, many)
+            put(writer, document("last.txt", "Wings."))
+        held = held.refreshed(store)
+        assert (held._main.ntotal, held._recent.ntotal, len(held)) == (26, 1, 27)
+        assert {i for i, _ in held.search(FakeEncoder().encode(["ships"])[0], 99)} == set(store.ids().tolist())
+
+
+def test_a_query_never_trains(many, monkeypatch):
+    monkeypatch.setattr(nearest, "approximate", None)
+    (many / FILE).unlink()
+    with Store.open(many) as store:
+        held = Vectors.load(store, many)
+        assert nearest.is_exact(held._main)
+        commit(many, document("new.txt", "Ships sail."))
+        assert len(held.refreshed(store)) == 21
+
+
+@pytest.mark.parametrize("bound", [9, 99])
+def test_an_index_that_grows_or_shrinks_past_the_bound_changes_its_kind(index, monkeypatch, bound):
+    monkeypatch.setattr(nearest, "EXACT_UP_TO", 108 - bound)
+    rewritten(index)
+    monkeypatch.setattr(nearest, "EXACT_UP_TO", bound)
+    commit(index, document("new.txt", "Ships sail."))
+    with Store.open(index, writable=True) as store:
+        Vectors.write(store, index)
+        held = Vectors.load(store, index)
+    assert (nearest.is_exact(held._main), len(held)) == (bound == 99, 21)
+
+
+def test_few_vectors_are_searched_as_by_one_plain_index_to_the_last_bit(index):
+    with Store.open(index, writable=True) as store:
+        held = Vectors.load(store, index)
+        for i in range(4):
+            put(store, document(f"{i}.txt", f"Ships {i} sail. Cars and trains wait."))
+            held = held.refreshed(store)
+        plain, ids = faiss.IndexIDMap2(faiss.IndexFlatIP(64)), store.ids()
+        plain.add_with_ids(store.vectors(ids.tolist()), ids)
+        assert plain.ntotal == len(held) == 20
+        for held_now in (held, Vectors.load(store, index)):
+            for vector in FakeEncoder().encode(QUESTIONS):
+                cosines, found = plain.search(vector[np.newaxis], 5)
+                expected = sorted(zip(found[0].tolist(), cosines[0].tolist(), strict=True), key=lambda one: (-one[1], one[0]))
+                assert held_now.search(vector, 5) == expected
+
+
+def test_an_approximate_search_finds_nearly_all_that_an_exact_one_finds():
+    rng = np.random.default_rng(3)
+    centres = rng.standard_normal((300, 24))
+    inner = centres[rng.integers(300, size=10_100)] + 0.6 * rng.standard_normal((10_100, 24))
+    turned = inner @ np.linalg.qr(rng.standard_normal((64, 24)))[0].T
+    every = (turned / np.linalg.norm(turned, axis=1, keepdims=True)).astype(np.float32)
+    held, asked = every[:10_000], every[10_000:]
+    index = nearest.approximate(len(held), held[:8000])
+    index.add_with_ids(held, np.arange(len(held)))
+    found = [{i for i, _ in nearest.search(index, one[np.newaxis], 10, but=np.empty(0, np.int64))} for one in asked]
+    expected = np.argsort(-(asked @ held.T), axis=1)[:, :10]
+    assert np.mean([len(a & set(b.tolist())) / 10 for a, b in zip(found, expected, strict=True)]) >= 0.95

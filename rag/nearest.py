@@ -1,0 +1,105 @@
+"""FAISS indexes of unit vectors by id: exact while they are few, lists of like ones in a byte a number where they are many.
+
+A few vectors are compared with all, which is exact. Of many, a search reads one list in ``PROBED``, those whose centres are
+nearest. What is read from bytes is one of these two kinds, or refused.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+EXACT_UP_TO = 50_000  # vectors; a search of so many takes about 10 ms
+PROBED = 16
+TRAINED_ON = 64  # vectors a list
+
+Index = Any  # FAISS is untyped
+
+
+def exact(dimension: int) -> Index:
+    """Make an empty exact index."""
+    return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
+
+
+def approximate(total: int, sample: NDArray[np.float32]) -> Index:
+    """Make an empty approximate index for ``total`` vectors, trained on some of them ``(n, dimension)``."""
+    dimension = sample.shape[1]
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(dimension), dimension, lists(total), faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
+    index.train(sample)
+    return index
+
+
+def is_exact(index: Index) -> bool:
+    """Say which of the two kinds an index is."""
+    return isinstance(index, faiss.IndexIDMap2)
+
+
+def lists(total: int) -> int:
+    """Give how many lists so many vectors are kept in: about their root, and the same until they are four times as many."""
+    return int(2 ** round(math.log2(max(1, total)) / 2))
+
+
+def suits(index: Index, total: int) -> bool:
+    """Say whether an index made for ``total`` vectors would be like this one."""
+    return bool(total <= EXACT_UP_TO if is_exact(index) else total > EXACT_UP_TO and index.nlist == lists(total))
+
+
+def search(index: Index, query: NDArray[np.float32], top_k: int, *, but: NDArray[np.int64]) -> Iterator[tuple[int, float]]:
+    """Give ids and cosines of at most ``top_k`` vectors near to a query ``(1, dimension)``.
+
+    An approximate index leaves out the ids in ``but``; of an exact one they can be removed.
+    """
+    top_k = min(top_k, index.ntotal)
+    if not top_k:
+        return
+    parameters: Any = None  # FAISS writes into them while it searches, so each search has its own
+    if not is_exact(index):
+        parameters = faiss.IVFSearchParameters()
+        parameters.nprobe = max(1, index.nlist // PROBED)
+        if len(but):
+            left_out = faiss.IDSelectorBatch(but)
+            others = faiss.IDSelectorNot(left_out)
+            parameters.sel = others
+    cosines, ids = index.search(query, top_k, params=parameters)
+    yield from ((int(i), float(c)) for i, c in zip(ids[0], cosines[0], strict=True) if i >= 0 and np.isfinite(c))
+
+
+def deserialised(payload: NDArray[np.uint8], *, dimension: int, total: int) -> Index:
+    """Read an index; ValueError or RuntimeError where it is not of these kinds and this size."""
+    faiss.set_deserialization_vector_byte_limit(len(payload))  # a forged size must not reach the allocator
+    faiss.set_deserialization_loop_limit(1_000_000)
+    index: Index = faiss.deserialize_index(payload)
+    if is_exact(index):
+        _require(isinstance(faiss.downcast_index(index.index), faiss.IndexFlatIP))
+        held = index.id_map.size(), index.index.ntotal
+    else:
+        _require(isinstance(index, faiss.IndexIVFScalarQuantizer))
+        _require_fitting(index)
+        held = index.invlists.compute_ntotal(), index.ntotal
+    _require((index.d, index.ntotal, *held) == (dimension, total, total, total))
+    return index
+
+
+def _require_fitting(index: Index) -> None:
+    """Check that the parts of an approximate index are as they were made, and fit together."""
+    _require(isinstance(faiss.downcast_index(index.quantizer), faiss.IndexFlatIP))
+    _require(isinstance(faiss.downcast_InvertedLists(index.invlists), faiss.ArrayInvertedLists))
+    _require((index.sq.qtype, index.metric_type) == (faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT))
+    _require(index.nlist == index.quantizer.ntotal == index.invlists.nlist)
+    _require(index.d == index.quantizer.d == index.sq.d == index.sq.code_size == index.code_size == index.invlists.code_size)
+    _require(index.is_trained and index.sq.trained.size() == 2 * index.d)
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise ValueError("another index than was written")
