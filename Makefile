@@ -16,7 +16,7 @@ BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
-.PHONY: help ask chat ui index eval install dev lint check test bench-quality bench-retrieval fit-refusal train-checker screenshots clean
+.PHONY: help ask chat ui index eval install dev lint check test bench-quality bench-retrieval bench-growth fit-refusal train-checker screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,12 @@ bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-
 bench-retrieval: .venv/.installed-dev ## measure passages and searches alone: make bench-retrieval BENCH=folder
 	.venv/bin/python benchmarks/retrieval.py "$(BENCH)" "$(BENCH_WORK)/retrieval" > "$(BENCH_WORK).md"
 	mv "$(BENCH_WORK).md" benchmarks/retrieval.md
+
+bench-growth: .venv/.installed-dev ## measure indexing and searching up to a million generated passages (10 GB of disk)
+	@mkdir -p "$(BENCH_WORK)"
+	.venv/bin/python benchmarks/growth.py "$(BENCH_WORK)" > "$(BENCH_WORK).md"
+	.venv/bin/python benchmarks/scale.py "$(BENCH_WORK)" >> "$(BENCH_WORK).md"
+	mv "$(BENCH_WORK).md" benchmarks/growth.md
 
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
 	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)

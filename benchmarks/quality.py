@@ -23,6 +23,7 @@ from unittest import mock
 import numpy as np
 from attacks import attacks, poison
 from parts import Kept, Parts
+from tables import table
 
 from rag import answerability, assistant, grounding, quoting
 from rag.checker import Checker
@@ -61,15 +62,6 @@ def interval(outcomes: Sequence[Outcome], name: str) -> str:
     drawn = each[np.random.default_rng(SEED).integers(0, len(each), (RESAMPLES, len(each)))]
     low, high = np.nanpercentile(np.nanmean(drawn, axis=1), [2.5, 97.5])
     return f"{value:.2f} ({low:.2f}-{high:.2f})"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a Markdown table."""
-    print("|", " | ".join(head), "|")
-    print("|", " | ".join("---" for _ in head), "|")
-    for row in rows:
-        print("|", " | ".join(row), "|")
-    print(flush=True)
 
 
 def asked(parts: Parts, index: Path, questions: Sequence[Question], out: Path | None = None) -> list[Outcome]:

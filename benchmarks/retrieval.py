@@ -15,7 +15,8 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from quality import ROOT, found_at, table
+from quality import ROOT, found_at
+from tables import table
 
 from rag.config import load_config
 from rag.encoder import SentenceEncoder

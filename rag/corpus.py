@@ -55,9 +55,9 @@ def find_files(folders: Sequence[Path]) -> dict[str, Path]:
         if name in names[:number]:
             raise CorpusError(f"two folders are named {name}, and sources begin with that; rename one, or index their parent")
     found = {}
-    for folder, name in zip(folders, names, strict=True):
+    for root, name in zip((folder.resolve() for folder in folders), names, strict=True):
         prefix = f"{name}/" if len(folders) > 1 else ""
-        found.update({prefix + source_name(path, folder.resolve()): path for path in _walk(folder.resolve())})
+        found.update({prefix + source_name(path, root): path for path in _walk(root)})
     return found
 
 
@@ -129,11 +129,15 @@ def read_file(path: Path, source: str, roots: Sequence[Path], extractor: Extract
 
 def source_name(path: Path, folder: Path) -> str:
     """Give the path relative to ``folder``, with ``/``, fit for JSON: odd bytes and control characters in hexadecimal."""
-    return readable(Path(os.path.relpath(path, folder)).as_posix())
+    name, inside = os.fspath(path), os.path.join(folder, "")  # noqa: PTH118 - a tenth of the time, for every file of every run
+    relative = name[len(inside) :] if name.startswith(inside) else os.path.relpath(path, folder)
+    return readable(relative.replace(os.sep, "/"))
 
 
 def readable(name: str) -> str:
     """Make a name fit for JSON: odd bytes and control characters in hexadecimal."""
+    if name.isascii() and name.isprintable():
+        return name
     printable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match.group()):02x}", printable)
 

@@ -87,7 +87,7 @@ def index_folder(
     home = FOLDERS.join(os.fsencode(root).decode(errors="backslashreplace") for root in roots)
     with Store.open(store_folder, writable=True, rebuild=rebuild) as store, Extractor() as extractor:
         meta = store.meta()
-        if store.counts().documents and not rebuild:
+        if meta.dimension and not rebuild:
             _require_same(store, encoder.identity, passage_tokens)
         moved = meta.folder not in ("", home)
         with store.transaction() if rebuild or moved else nullcontext():
@@ -115,8 +115,8 @@ def index_folder(
 
 def _files(folders: Sequence[Path], store_folder: Path) -> dict[str, Path]:
     """Give the files by source, less those that lie in the index's own folder."""
-    own = store_folder.resolve()
-    files = {source: path for source, path in find_files(folders).items() if own not in path.parents}
+    own = os.path.join(store_folder.resolve(), "")  # noqa: PTH118 - with the separator
+    files = {source: path for source, path in find_files(folders).items() if not os.fspath(path).startswith(own)}
     if not files:
         named = " or ".join(map(str, folders))
         raise CorpusError(f"no article in {named}, so the index in {store_folder} stays as it was; name another folder")

@@ -214,6 +214,25 @@ def test_a_question_of_twenty_thousand_words_takes_less_than_a_second_of_computi
         assert store.search_text([], top_k=3) == []
 
 
+def test_the_most_common_words_are_left_out_only_where_reading_all_would_take_long(tmp_path, monkeypatch):
+    with Store.open(tmp_path, writable=True) as store:
+        put(store, *(document(f"{i}.txt", f"Cars {'wait' if i % 2 else 'run'}{' in Lahore' * (i == 7)}.") for i in range(10)))
+
+        def found(*terms):
+            return sorted(i for i, _ in store.search_text(terms, top_k=99))
+
+        assert len(found("cars", "wait", "lahore")) == 10
+        monkeypatch.setattr("rag.store.POSTINGS", 16)
+        assert len(found("cars", "wait", "lahore")) == 10
+        monkeypatch.setattr("rag.store.POSTINGS", 6)
+        assert found("cars", "wait", "lahore") == found("wait")
+        monkeypatch.setattr("rag.store.POSTINGS", 3)
+        assert found("cars", "wait", "lahore") == found("lahore")
+        assert found("cars", "wait") == found("wait")
+        assert found("cars") == list(range(1, 11))
+        assert found("nowhere", "cars") == list(range(1, 11))
+
+
 # --- transactions ----------------------------------------------------------------------------------------------------------
 
 
@@ -486,7 +505,7 @@ def test_flipped_and_cut_bytes_are_refused_or_harmless(index):
     rng = np.random.default_rng(1)
     cut = [whole[:n] for n in (1, 99, len(whole) // 2, len(whole) - 1)]
     flipped = [
-        whole[:i] + bytes([whole[i] ^ 1 << int(rng.integers(8))]) + whole[i + 1 :] for i in rng.integers(len(whole), size=300)
+        whole[:i] + bytes([whole[i] ^ 1 << int(rng.integers(8))]) + whole[i + 1 :] for i in rng.integers(len(whole), size=500)
     ]
     refused = 0
     for content in cut + flipped:

@@ -1,0 +1,137 @@
+"""Measure what an index costs as it grows: a second run, a changed article, an update of a small and of a large index.
+
+usage: growth.py WORK_FOLDER
+
+Articles are generated and vectors drawn, no model; only the pace of the real encoder is measured, on a few hundred passages.
+Seconds are of processor time, so that other work on the machine does not count; ratios are within the run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+
+from generated import GeneratedEncoder, Writer
+from tables import table
+
+from rag.config import load_config
+from rag.encoder import SentenceEncoder
+from rag.indexer import Summary, index_folder
+from rag.models import ensure
+
+ARTICLES = 10_000
+SIZES = (160, 1_600, 16_000)  # articles: about 1,000, 10,000 and 100,000 passages
+REPEATS = 9
+SAMPLE = 300  # passages that the real encoder reads
+OLD = 1_000_000_000  # seconds: a file as old as this is known by its modification time
+
+
+class Corpus:
+    """A folder of generated articles and its index."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder, self.index = home / "articles", home / "index"
+        self.articles = self.edits = 0
+        self.encoder, self._writer = GeneratedEncoder(), Writer()
+
+    def grow(self, articles: int) -> None:
+        """Write articles until there are so many."""
+        for text in self._writer.articles(articles - self.articles):
+            self._write(self.articles, text)
+            self.articles += 1
+
+    def edit(self) -> None:
+        """Change one word at the end of one article."""
+        self.edits += 1
+        number = self.edits * 7919 % self.articles
+        self._write(number, self._path(number).read_text(encoding="utf-8").rstrip(".\n") + f"{self.edits}.\n")
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number // 1000:03}" / f"{number:06}.txt"
+
+    def _write(self, number: int, text: str) -> None:
+        path = self._path(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, (OLD + self.edits, OLD + self.edits))
+
+    def update(self) -> tuple[float, Summary]:
+        """Index the folder; give the processor's seconds."""
+        started = time.process_time()
+        summary = index_folder(
+            self.folder,
+            store_folder=self.index,
+            encoder=self.encoder,
+            count_tokens=self.encoder.count_tokens,
+            passage_tokens=load_config().passage_tokens,
+        )
+        return time.process_time() - started, summary
+
+
+def repeated(work: Callable[[], float]) -> float:
+    """Give the median of some runs."""
+    return median(work() for _ in range(REPEATS))
+
+
+def costs(corpus: Corpus) -> tuple[float, float]:
+    """Give what a run costs when nothing has changed, and when one article has."""
+
+    def changed() -> float:
+        corpus.edit()
+        seconds, summary = corpus.update()
+        if (summary.changed, summary.embedded) != (1, 1):
+            raise SystemExit(f"not the one passage that was changed: {summary}")
+        return seconds
+
+    return repeated(lambda: corpus.update()[0]), repeated(changed)
+
+
+def seconds_to_embed(texts: Sequence[str]) -> float:
+    """Give what the real encoder takes for one text."""
+    encoder = SentenceEncoder(ensure(load_config().encoder, "encoder"))
+    encoder.encode(texts[:32])
+    started = time.process_time()
+    encoder.encode(texts)
+    return (time.process_time() - started) / len(texts)
+
+
+def main(work: Path) -> None:
+    """Print the page."""
+    print("# What an index costs as it grows\n")
+    print("Generated articles of some 410 words; processor seconds (`make bench-growth`), medians of", REPEATS, "runs.\n")
+    corpus = Corpus(work / "first")
+    corpus.grow(ARTICLES)
+    first, summary = corpus.update()
+    unchanged, changed = costs(corpus)
+    passage = seconds_to_embed([" ".join(Writer(5).sentences(5)) for _ in range(SAMPLE)])
+    real = first + passage * summary.passages
+    rows = [
+        (f"first run, {summary.documents:,} articles, {summary.passages:,} passages", first),
+        ("the same with the real encoder, estimated from its pace", real),
+        ("second run, nothing changed", unchanged),
+        ("one article changed, one passage embedded", changed),
+        ("the same, less the second run", changed - unchanged),
+    ]
+    head = ["run", "seconds", "share of the first", "share of the first with the real encoder"]
+    table(head, [[name, f"{seconds:.3f}", f"{seconds / first:.3%}", f"{seconds / real:.3%}"] for name, seconds in rows])
+    print(f"\nThe real encoder takes {passage * 1000:.1f} ms a passage ({1 / passage:.0f} a second of one processor).\n")
+    shutil.rmtree(corpus.folder.parent)
+    corpus, rows = Corpus(work / "growing"), []
+    for articles in SIZES:
+        corpus.grow(articles)
+        passages = corpus.update()[1].passages
+        unchanged, changed = costs(corpus)
+        rows.append(
+            [f"{passages:,}", f"{1000 * unchanged:.1f}", f"{1000 * changed:.1f}", f"{1000 * (changed - unchanged):.1f}"]
+        )
+    table(["passages", "ms, nothing changed", "ms, one article changed", "difference"], rows)
+    shutil.rmtree(corpus.folder.parent)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
