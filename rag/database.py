@@ -154,6 +154,8 @@ def _translated(path: Path) -> Iterator[None]:
     """Turn the errors of SQLite and of the file system into ours, one line each."""
     try:
         yield
+    except UnicodeDecodeError as error:  # of SQLite's own message about broken text
+        raise _damaged(path, str(error)) from error
     except sqlite3.Error as error:
         code = _primary_code(error)
         if code in _DAMAGE or "decode" in str(error):  # broken UTF-8 has no code
