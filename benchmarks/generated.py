@@ -35,10 +35,14 @@ class Writer:
     """Writes sentences, for as long as asked."""
 
     def __init__(self, seed: int = 0) -> None:
-        rng = np.random.default_rng(seed)
-        self._rng, self.words = rng, vocabulary(np.random.default_rng(1))
+        self.words = vocabulary(np.random.default_rng(1))
+        self.seed(seed)
         shares = 1 / (np.arange(VOCABULARY) + 2.7) ** 1.07
         self._upto = np.cumsum(shares / shares.sum())
+
+    def seed(self, seed: int) -> None:
+        """Go on as a writer with this seed begins."""
+        self._rng = np.random.default_rng(seed)
 
     def sentences(self, number: int) -> list[str]:
         """Give sentences of 8 to 25 words."""

@@ -2,8 +2,8 @@
 
 usage: scale.py WORK_FOLDER [PASSAGES ...]
 
-Articles are generated and vectors drawn, no model. The index is grown from one size to the next and searched by a process of
-its own. Seconds of a search are of processor time, so that other work on the machine counts little.
+Articles are generated and vectors drawn, no model. All indexes are made, going on where an earlier run stopped; then each is
+searched by a process of its own, one after the other. Seconds are of processor time, so that other work counts little.
 """
 
 from __future__ import annotations
@@ -65,15 +65,16 @@ class Drawn:
         return np.stack([self._vectors[text] for text in texts])
 
 
-def grow(index: Path, total: int, writer: Writer, vectors: NDArray[np.float16]) -> float:
-    """Add articles of five passages until there are so many passages; give the seconds in which the file was written."""
+def build(index: Path, total: int, writer: Writer, vectors: NDArray[np.float16]) -> float:
+    """Make an index of so many passages, or go on where it was left; give the seconds that vectors.faiss takes."""
     with Store.open(index, writable=True) as held:
-        start = held.counts().passages
-        for first in range(start, total, EACH * BATCH):
+        for first in range(held.counts().passages, total, EACH * BATCH):
+            writer.seed(first)
             with held.transaction():
                 held.configure(encoder=Drawn.identity, folder="/articles", passage_tokens=160)
                 for number in range(first, min(first + EACH * BATCH, total), EACH):
                     held.put(*article(number, writer), vectors[number : number + EACH].astype(np.float32), size=1, mtime_ns=1)
+        (index / VECTORS_FILE).unlink(missing_ok=True)
         started = time.process_time()
         Vectors.write(held, index)
         return time.process_time() - started
@@ -166,14 +167,13 @@ def timed(work: object) -> float:
 def main(work: Path, sizes: Sequence[int]) -> None:
     """Print the page."""
     print("# Searching as an index grows\n")
-    index, writer, space = work / "scale-index", Writer(), Space()
-    drawn = np.random.default_rng(11)
-    vectors = np.concatenate(
-        [space.vectors(drawn, min(50_000, max(sizes) - n)).astype(np.float16) for n in range(0, max(sizes), 50_000)]
-    )
+    writer, space, drawn = Writer(), Space(), np.random.default_rng(11)
+    blocks = (space.vectors(drawn, min(50_000, max(sizes) - n)).astype(np.float16) for n in range(0, max(sizes), 50_000))
+    vectors = np.concatenate(list(blocks))
+    indexes = {total: work / f"scale-{total}" for total in sizes}
+    written = {total: build(index, total, writer, vectors) for total, index in indexes.items()}
     rows, p95 = [], []
-    for total in sizes:
-        written = grow(index, total, writer, vectors)
+    for total, index in indexes.items():
         asked, question_vectors = questions(index, total, vectors)
         np.savez(index / "questions.npz", asked=np.array(asked), vectors=question_vectors)
         child = [sys.executable, __file__, "--search", str(index)]
@@ -192,7 +192,7 @@ def main(work: Path, sizes: Sequence[int]) -> None:
                 f"{got['opened']:.2f}",
                 f"{got['resident'] / 1e6:,.0f}",
                 " / ".join(f"{size:,.0f}" for size in sizes_mb),
-                f"{written:.1f}",
+                f"{written[total]:.1f}",
             ]
         )
         print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
@@ -201,7 +201,8 @@ def main(work: Path, sizes: Sequence[int]) -> None:
         "95th percentile of a hybrid search, as a multiple of that at the first size:",
         ", ".join(f"{t / p95[0]:.1f}" for t in p95),
     )
-    shutil.rmtree(index)
+    for index in indexes.values():
+        shutil.rmtree(index)
 
 
 def two(seconds: Sequence[float]) -> str:

@@ -132,6 +132,11 @@ class Vectors:
     def __len__(self) -> int:
         return int(self._main.ntotal) - len(self._gone) + int(self._recent.ntotal)
 
+    @property
+    def from_file(self) -> bool:
+        """Say whether the file was of use; without it, all vectors are fetched from the store and compared with."""
+        return self._header.size > 0
+
     def is_current(self, store: Store) -> bool:
         """Say whether the store has not changed since."""
         return self._made_of == _origin(store)
@@ -153,7 +158,7 @@ class Vectors:
             new, gone = _changes(store, self._header._replace(made_of=self._made_of, last=last))
             if nearest.is_exact(self._main):
                 main = _with(_without(faiss.clone_index(self._main), gone), store, new)
-                header = _Header(made_of, main.ntotal, int(new.max(initial=before)), 0)
+                header = self._header._replace(made_of=made_of, total=main.ntotal, last=int(new.max(initial=before)))
                 return replace(self, _made_of=made_of, _header=header, _main=main)
             recent = _with(_without(faiss.clone_index(self._recent), gone[gone > before]), store, new)
             return replace(self, _made_of=made_of, _recent=recent, _gone=np.union1d(self._gone, gone[gone <= before]))

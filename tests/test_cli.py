@@ -582,6 +582,17 @@ def test_doctor_names_the_command_for_each_problem(run, indexed):
     assert result.err == "rag: 3 problems found\n"
 
 
+def test_doctor_tells_that_the_vector_file_is_of_no_use_and_what_it_says_mends_it(run, indexed, sound_models):
+    file = Path("index/vectors.faiss")
+    file.write_bytes(file.read_bytes()[:-9] + b"x" * 9)
+    result = run("doctor")
+    assert result.code == 1
+    assert "delete it and run `rag index` again" in result.out
+    file.unlink()
+    assert run("index").code == 0
+    assert run("doctor").code == 0
+
+
 def test_doctor_sees_an_index_of_another_encoder(run, indexed, sound_models, encoder):
     encoder.identity = "fake:2"
     result = run("doctor")
