@@ -18,7 +18,7 @@ import typer
 
 from rag.errors import RagError, UsageError
 from rag.record import SCHEMA, answer_record, hit_records, json_line
-from rag.terminal import console_on, emit, one_line, say, show_answer, show_hits, show_sections, table, write
+from rag.terminal import console_on, emit, one_line, say, show_answer, show_hits, show_sections, show_verified, table, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -76,6 +76,7 @@ Fetch = Annotated[bool, typer.Option("--fetch", help="Fetch NAME, or the two mod
 GoldFile = Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Questions with their answers, one JSON object a line.")]
 Index = Annotated[Path | None, typer.Option(help="Folder of the index; `index` unless configured.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on one line, for programs.")]
+Kept = Annotated[Path, typer.Argument(metavar="FILE.json", help="What `rag ask --json` printed, of one question or of many.")]
 Make = Annotated[
     int | None,
     typer.Option(metavar="N", help="First make FILE.jsonl: at most N questions from your articles.", min=3, show_default=False),
@@ -255,6 +256,28 @@ def chat(index: Index = None) -> None:
         assistant = open_assistant(_config(index), meter)
     with assistant:
         converse(assistant)
+
+
+@app.command(epilog="Example: rag verify answer.json")
+def verify(file: Kept, index: Index = None) -> None:
+    """Say whether what `rag ask --json` cited still stands there."""
+    from rag.store import Store
+    from rag.verification import Standing, read_citations
+    from rag.verification import verify as verified
+
+    try:
+        citations = read_citations(file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror}); name a file that `rag ask --json` wrote") from None
+    console, counts = console_on(sys.stdout), dict.fromkeys(Standing, 0)
+    with Store.open(_config(index).index) as store:
+        for found in verified(citations, store):
+            counts[found.standing] += 1
+            show_verified(console, found)
+    kinds = ", ".join(f"{count:,} {standing.value}" for standing, count in counts.items())
+    emit(f"{len(citations):,} {'citation' if len(citations) == 1 else 'citations'}: {kinds}")
+    if counts[Standing.VALID] < len(citations):
+        raise typer.Exit(1)
 
 
 @app.command("eval", epilog="Example: rag eval made.jsonl --make 60 --details details.jsonl")

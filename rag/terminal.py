@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from rag.explain import Section
-    from rag.types import Answer, Hit
+    from rag.types import Answer, Hit, Span
+    from rag.verification import Verified
 
 UNWRAPPED = 1_000_000  # columns where no terminal breaks the lines: a pipe's reader wants them whole
 NARROWEST = 20
@@ -105,6 +106,20 @@ def show_hits(console: Console, hits: Sequence[Hit]) -> None:
         write(console, f"{hit.rank}. {one_line(passage.heading)}", style="bold")
         write(console, place, indent=4, style="dim")
         write(console, one_line(passage.text), indent=4)
+
+
+def show_verified(console: Console, found: Verified) -> None:
+    """Print a citation and what has become of it."""
+    cited, now = found.cited, found.now
+    write(console, f"{found.standing.value:8} answer {cited.answer}, [{cited.marker}]: {_place(cited.span)}")
+    if not found.valid:
+        write(console, f"“{one_line(cited.span.quote)}”", indent=9)
+    if now:
+        write(console, f"now {_place(now)}{f': “{one_line(now.quote)}”' if now.quote != cited.span.quote else ''}", indent=9)
+
+
+def _place(span: Span) -> str:
+    return f"{one_line(span.source)}, characters {span.start}-{span.end}"
 
 
 def show_sections(console: Console, sections: Iterable[Section]) -> None:

@@ -29,7 +29,7 @@ from rag.store import Store
 from rag.terminal import one_line, plain
 from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
 
-VERBS = ["index", "ask", "search", "chat", "eval", "doctor", "models", "ui"]
+VERBS = ["index", "ask", "search", "verify", "chat", "eval", "doctor", "models", "ui"]
 TEXT = "The expo had 2,500 exhibits. It was café [bold]noir[/bold]."
 HALF = "\ud83d"  # half of a pair, as broken JSON brings it along
 

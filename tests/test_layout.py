@@ -25,7 +25,7 @@ ORDER = """
     terms question copies retriever dates reranking
     evidence disagreement prompt generator claims grounding quoting answerability
     assistant __init__
-    record explain measures evaluation comparison questions batch doctor
+    record verification explain measures evaluation comparison questions batch doctor
     terminal progress chat cli
     examples opening render webguard
 """.split()
