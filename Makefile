@@ -16,7 +16,7 @@ BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
-.PHONY: help ask chat ui index eval install dev lint check test bench-quality bench-retrieval bench-growth fit-refusal train-checker screenshots clean
+.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth fit-refusal train-checker screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ check: lint ## lint, and the tests that need no model (seconds)
 
 test: lint ## lint, and the whole test suite, with real models and a real browser
 	.venv/bin/pytest -m "not long"
+
+test-long: .venv/.installed-dev ## kills, failing disks, damage and fuzz at full length (minutes); benchmarks/durability.md
+	RAG_FIGURES=benchmarks/durability.md .venv/bin/pytest -m long
 
 bench-quality: .venv/.installed-dev ## measure on sets of questions: make bench-quality BENCH=folder
 	.venv/bin/python benchmarks/quality.py "$(BENCH)" "$(BENCH_WORK)" --generators "$(BESIDE)" > "$(BENCH_WORK).md"

@@ -123,7 +123,7 @@ class Assistant:
     def ask(self, question: str, *, history: Sequence[Message] = ()) -> Answer:
         """Answer a question from the articles, or say that they do not hold the answer.
 
-        :raises UsageError: the question is empty, too long or no text.
+        :raises UsageError: the question is empty, too long or no text, or the history is no chat.
         """
         *_, answer = self.stream(question, history=history)
         return answer
@@ -136,10 +136,11 @@ class Assistant:
         ``stopped`` is asked after each piece that is written, and ends the answer where it is: for a reader in another thread,
         who cannot close what runs.
 
-        :raises UsageError: the question is empty, too long or no text.
+        :raises UsageError: the question is empty, too long or no text, or the history is no chat.
         """
         question = check_question(question)
-        inquiry = _Inquiry(question, standalone(question, history) if self._follow_ups else question)
+        alone = standalone(question, history)
+        inquiry = _Inquiry(question, alone if self._follow_ups else question)
         with inquiry.timed("retrieve"):
             inquiry.hits = tuple(self._retriever.retrieve(inquiry.standalone, top_k=self._passages_read))
         if max((hit.cosine for hit in inquiry.hits), default=0.0) < NEAR_ENOUGH:

@@ -7,6 +7,7 @@ beside its embedding, and a committed batch then survives a power cut. Knows not
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from contextlib import contextmanager, suppress
@@ -47,12 +48,24 @@ class Format:
 class Database:
     """The open file. One object may be used from several threads: they take turns."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, writer_lock: sqlite3.Connection | None = None) -> None:
-        """Use :meth:`for_reading` or :meth:`for_writing`."""
+    def __init__(
+        self,
+        path: Path,
+        form: Format,
+        connection: sqlite3.Connection,
+        *,
+        writer_lock: sqlite3.Connection | None = None,
+        beside: Path | None = None,
+        opened: tuple[int, int] | None = None,
+    ) -> None:
+        """Use :meth:`for_reading`, :meth:`for_writing` or :meth:`for_replacing`."""
         self.path = path
+        self._form = form
         self._connection = connection
         self._writer_lock = writer_lock
+        self._beside = beside
         self._turn = threading.RLock()
+        self._opened = opened
 
     @classmethod
     def for_reading(cls, path: Path, form: Format) -> Self:
@@ -64,37 +77,42 @@ class Database:
         :raises StoreError: it cannot be read.
         """
         with _translated(path):
-            if not path.exists():
-                raise IndexMissing(f"no index in {path.parent}; run `rag index FOLDER --index {path.parent}`")
-            connection = _connect_for_reading(path)
-            with _closing_on_error(connection):
-                if not _version(connection, path, form):
-                    raise IndexMissing(f"the index in {path.parent} is empty; run `rag index FOLDER --index {path.parent}`")
-        return cls(path, connection)
+            opened = _identity(path)  # before, so that a file put there meanwhile is opened again and not missed
+            return cls(path, form, _connect_for_reading(path, form), opened=opened)
 
     @classmethod
-    def for_writing(cls, path: Path, form: Format, *, replace_unreadable: bool) -> Self:
+    def for_writing(cls, path: Path, form: Format) -> Self:
         """Open or create, and keep other writers out until closed or killed.
-
-        With ``replace_unreadable`` the whole file is checked, and one that is damaged or of a newer format is begun anew.
 
         :raises IndexMismatch: a newer version made it.
         :raises IndexDamaged: it is not what was written.
         :raises StoreError: it cannot be written, or another writer is at work.
         """
-        with _translated(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = _locked(path)
-            with _closing_on_error(lock):
-                try:
-                    connection = _connect_for_writing(path, form, thorough=replace_unreadable)
-                except (IndexDamaged, IndexMismatch):
-                    if not replace_unreadable:
-                        raise
-                    for suffix in (*_SIDE_FILES, ""):
-                        Path(f"{path}{suffix}").unlink(missing_ok=True)
-                    connection = _connect_for_writing(path, form, thorough=False)
-        return cls(path, connection, lock)
+        with _writer_locked(path) as lock:
+            return cls(path, form, _connect_for_writing(path, form), writer_lock=lock)
+
+    @classmethod
+    def for_replacing(cls, path: Path, form: Format) -> Self:
+        """Begin an empty file beside, whatever ``path`` is, and keep other writers out; :meth:`publish` puts it there.
+
+        :raises StoreError: it cannot be written, or another writer is at work.
+        """
+        with _writer_locked(path) as lock:
+            beside = _beside(path)
+            return cls(path, form, _connect_for_writing(beside, form), writer_lock=lock, beside=beside)
+
+    def publish(self) -> None:
+        """Put a file that was begun beside in its place. A kill leaves the old one or the new one there, whole."""
+        with self._turn, _translated(self.path):
+            if self._beside is None:
+                return
+            self._connection.execute("PRAGMA journal_mode = DELETE")  # no part of it is in a side file any more
+            self._connection.close()
+            for suffix in _SIDE_FILES:  # of the old one; they would be taken for the new one's
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            replace_durably(self._beside, self.path)
+            self._beside = None
+            self._connection = _connect_for_writing(self.path, self._form)
 
     def close(self) -> None:
         """Let go of the file. A writer leaves it in rollback mode, unless readers have it open: the next writer will."""
@@ -104,6 +122,9 @@ class Database:
                     self._connection.execute("PRAGMA busy_timeout = 0")
                     self._connection.execute("PRAGMA journal_mode = DELETE")
             self._connection.close()
+            if self._beside is not None:
+                with suppress(OSError):
+                    _discard(self._beside)
             if self._writer_lock is not None:
                 self._writer_lock.close()
 
@@ -119,11 +140,21 @@ class Database:
             if self._connection.in_transaction:
                 yield
                 return
+            self._follow()
             self.rows("BEGIN")
             try:
                 yield
             finally:
                 self._roll_back()
+
+    def _follow(self) -> None:
+        """Open the file that a rebuild has put in the place of the one that is open for reading."""
+        there = _identity(self.path)
+        if self._writer_lock is None and there not in (None, self._opened):
+            with _translated(self.path):
+                connection = _connect_for_reading(self.path, self._form)
+            self._connection.close()
+            self._connection, self._opened = connection, there
 
     @contextmanager
     def transaction(self) -> Iterator[bool]:
@@ -192,11 +223,22 @@ def _connect(uri: str) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")  # a check works where nothing can be written
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # SQLite opens a file when it is first read
     return connection
 
 
-def _connect_for_reading(path: Path) -> sqlite3.Connection:
+def _connect_for_reading(path: Path, form: Format) -> sqlite3.Connection:
+    if not path.exists():
+        raise IndexMissing(f"no index in {path.parent}; run `rag index FOLDER --index {path.parent}`")
+    connection = _connect_read_only(path)
+    with _closing_on_error(connection):
+        if not _version(connection, path, form):
+            raise IndexMissing(f"the index in {path.parent} is empty; run `rag index FOLDER --index {path.parent}`")
+    return connection
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
     uri = path.resolve().as_uri()
     try:
         return _connect(f"{uri}?mode=ro")
@@ -215,13 +257,11 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _connect_for_writing(path: Path, form: Format, *, thorough: bool) -> sqlite3.Connection:
+def _connect_for_writing(path: Path, form: Format) -> sqlite3.Connection:
     with _translated(path):
         connection = _connect(path.resolve().as_uri())
         with _closing_on_error(connection):
             version = _version(connection, path, form)
-            if thorough and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise _damaged(path, "its pages do not fit together")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             if version < form.version:
@@ -250,9 +290,22 @@ def _version(connection: sqlite3.Connection, path: Path, form: Format) -> int:
     return version
 
 
+@contextmanager
+def _writer_locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Take the writer's lock, kept unless the block fails, and remove what a killed rebuild left behind."""
+    with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(path.with_suffix(".lock"))
+        with _closing_on_error(lock):
+            _discard(_beside(path))
+            yield lock
+
+
 def _locked(path: Path) -> sqlite3.Connection:
-    """Take the writer's lock, free again when closed or killed: SQLite's own file lock, which works on every platform."""
-    lock = sqlite3.connect(path.with_suffix(".lock"), timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+    """Take a lock, free again when closed or killed: SQLite's own file lock, which works on every platform."""
+    if _size(path):
+        os.truncate(path, 0)  # it holds nothing but locks, and SQLite would refuse what is no database
+    lock = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
     with _closing_on_error(lock):
         try:
             lock.execute("PRAGMA journal_mode = MEMORY")
@@ -262,3 +315,33 @@ def _locked(path: Path) -> sqlite3.Connection:
                 raise StoreError(f"another `rag index` is writing {path.parent}; wait for it to end and try again") from None
             raise
     return lock
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".new")
+
+
+def _discard(path: Path) -> None:
+    for suffix in ("", *_SIDE_FILES):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        there = path.stat()
+    except OSError:
+        return None
+    return there.st_dev, there.st_ino
+
+
+def replace_durably(written: Path, path: Path) -> None:
+    """Put a file in the place of another, so that a crash or a power cut at any moment leaves the old or the new one whole."""
+    with written.open("r+b") as file:
+        os.fsync(file.fileno())
+    written.replace(path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

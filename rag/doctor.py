@@ -14,7 +14,6 @@ from rag.encoder import SentenceEncoder
 from rag.errors import RagError
 from rag.models import CHECKER, cache_folder, checker_weights, ensure, verify
 from rag.store import Store
-from rag.vectors import FILE as VECTORS_FILE
 from rag.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -120,11 +119,7 @@ def _index(config: Config, load_encoder: Callable[[Path], Encoder] | None) -> It
                 f"{config.index}: {counts.documents:,} documents, {counts.passages:,} passages, from {', '.join(meta.folders)}"
             )
             yield Finding("index", held, "; ".join(store.check()))
-            found = Vectors.load(store, config.index)
-            file = config.index / VECTORS_FILE
-            wrong = f"{file} is missing or damaged, so searches are slow; delete it and run `rag index` again"
-            vectors = f"{len(found):,} of {counts.passages:,} passages"
-            yield Finding("vectors", vectors, "" if found.from_file else wrong)
+            yield Finding("vectors", f"those of {counts.passages:,} passages", Vectors.problem(store, config.index))
             if load_encoder is None:
                 return
             identity = load_encoder(ensure(config.encoder, "encoder")).identity

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.errors import ModelDamaged
-from rag.runtime import offline_libraries, working_dtype
+from rag.runtime import needed, offline_libraries, working_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +28,11 @@ class SentenceEncoder:
         bf16 doubles the passages per second and its vectors stay within a cosine of 0.996 of fp32's, so that one index serves
         both and the precision is no part of the identity.
 
-        :raises ModelDamaged: the folder does not load.
+        :raises ModelError: a package is missing, or the folder does not load.
         """
-        offline_libraries()
-        from sentence_transformers import SentenceTransformer
+        with needed():
+            offline_libraries()
+            from sentence_transformers import SentenceTransformer
 
         try:
             self._model = SentenceTransformer(

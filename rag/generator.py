@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelDamaged
-from rag.runtime import offline_libraries, working_dtype
+from rag.runtime import needed, offline_libraries, working_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -25,10 +25,11 @@ class CausalGenerator:
     def __init__(self, folder: Path) -> None:
         """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32.
 
-        :raises ModelDamaged: the folder does not load.
+        :raises ModelError: a package is missing, or the folder does not load.
         """
-        offline_libraries()
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        with needed():
+            offline_libraries()
+            from transformers import AutoModelForCausalLM, AutoTokenizer
 
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -109,6 +109,7 @@ def index_folder(
                 trust_times=not moved,
             )
             run.go()
+        store.publish()
         Vectors.write(store, store_folder)
         return run.summary(time.perf_counter() - started)
 

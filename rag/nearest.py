@@ -74,6 +74,15 @@ def search(index: Index, query: NDArray[np.float32], top_k: int, *, but: NDArray
     yield from ((int(i), float(c)) for i, c in zip(ids[0], cosines[0], strict=True) if i >= 0 and np.isfinite(c))
 
 
+def content(index: Index) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+    """Give the ids that an index holds, in its order, and their vectors where they are exact."""
+    if is_exact(index):
+        return faiss.vector_to_array(index.id_map), index.index.reconstruct_n(0, index.ntotal)
+    kept = index.invlists
+    held = [faiss.rev_swig_ptr(kept.get_ids(i), kept.list_size(i)) for i in range(kept.nlist)]
+    return np.concatenate(held).astype(np.int64), None
+
+
 def deserialised(payload: NDArray[np.uint8], *, dimension: int, total: int) -> Index:
     """Read an index; ValueError or RuntimeError where it is not of these kinds and this size."""
     faiss.set_deserialization_vector_byte_limit(len(payload))  # a forged size must not reach the allocator

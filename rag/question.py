@@ -54,8 +54,18 @@ def check_question(question: str) -> str:
     return plain
 
 
+def is_turn(turn: object) -> bool:
+    """Say whether a value is a turn of a chat: an object with the role of a person or a machine, and text."""
+    return isinstance(turn, dict) and turn.get("role") in ("user", "assistant") and isinstance(turn.get("content"), str)
+
+
 def standalone(question: str, history: Sequence[Message]) -> str:
-    """Give a question that can be understood without the chat."""
+    """Give a question that can be understood without the chat.
+
+    :raises UsageError: ``history`` is no chat.
+    """
+    if not isinstance(history, (list, tuple)) or not all(is_turn(turn) for turn in history):
+        raise UsageError('the history is a list of {"role": "user" or "assistant", "content": text}')
     asked = [turn["content"] for turn in history if turn["role"] == "user"]
     return _standalone(question, asked[-TURNS_READ:])
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UsageError
+from rag.question import is_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +57,7 @@ def parse_question(line: bytes) -> Asked:
         raise BadQuestion('"question" must be text', asked_id)
     if history is None:
         history = []
-    if not isinstance(history, list) or not all(_is_turn(turn) for turn in history):
+    if not isinstance(history, list) or not all(is_turn(turn) for turn in history):
         raise BadQuestion('"history" must be a list of {"role": "user" or "assistant", "content": text}', asked_id)
     turns: list[Message] = [{"role": turn["role"], "content": turn["content"]} for turn in history]
     return Asked(asked_id, question, tuple(turns), fields)
@@ -132,10 +133,6 @@ def json_line(value: object) -> str:
     """Give JSON on one line that any terminal and any encoding of standard output can take."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _is_turn(turn: object) -> bool:
-    return isinstance(turn, dict) and turn.get("role") in ("user", "assistant") and isinstance(turn.get("content"), str)
 
 
 def _no_number(name: str) -> None:

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rag.errors import ModelError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """Say of a package that is imported in the block, and is not there, what to run.
+
+    :raises ModelError: one is missing or does not load.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ModelError(f"the package {error.name or 'needed'} does not load ({error}); run `make install`") from error
 
 
 def offline_libraries() -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -33,6 +33,8 @@ HEADING_WEIGHT, BODY_WEIGHT = 1.0, 1.0  # of BM25
 POSTINGS = 50_000  # read for one search by words; BM25 takes 1.6 µs each, and counting them a tenth of that
 
 _CHUNK = 1024  # passages that a check reads at once
+_ROUNDING = 0.01  # by which float16 may make a vector longer or shorter than 1
+_WORDS = "fts5(heading, body, content='', tokenize='porter unicode61 remove_diacritics 2')"
 _VERSION_2 = (
     "ALTER TABLE passages ADD COLUMN digest BLOB",  # of the text that was embedded; NULL in what version 1 wrote
     "CREATE INDEX passages_by_digest ON passages (digest)",
@@ -58,7 +60,7 @@ _FORMAT = Format(
         "document_id INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE, ordinal INTEGER NOT NULL, "
         'start INTEGER NOT NULL, "end" INTEGER NOT NULL, heading TEXT NOT NULL, crc INTEGER NOT NULL, vector BLOB NOT NULL, '
         "digest BLOB, UNIQUE (document_id, ordinal))",
-        "CREATE VIRTUAL TABLE words USING fts5(heading, body, content='', tokenize='porter unicode61 remove_diacritics 2')",
+        f"CREATE VIRTUAL TABLE words USING {_WORDS}",
         *_VERSION_2[1:],
         *_VERSION_3,
         *_VERSION_4,
@@ -69,7 +71,7 @@ _FORMAT = Format(
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What the index was made with. ``identity`` is random per file; ``generation`` grows with each commit.
+    """What the index was made with. ``identity`` is random per file and rebuild; ``generation`` grows with each commit.
 
     ``encoder`` and ``folder`` are empty and ``dimension`` is 0 until the first document is in.
     """
@@ -131,8 +133,9 @@ class Store:
     def open(cls, folder: Path, *, writable: bool = False, rebuild: bool = False) -> Self:
         """Open the index in ``folder``; for reading nothing is created or changed.
 
-        A writer creates what is missing and keeps other writers out until it is closed or killed. With ``rebuild`` it also
-        begins anew where the file is damaged or of a newer format; a sound one keeps its content until it is cleared.
+        A writer creates what is missing and keeps other writers out until it is closed or killed. With ``rebuild`` everything
+        is read first: a sound file keeps its content until it is cleared; in the place of a damaged one, or of one of a newer
+        format, an empty one is begun beside it, which :meth:`publish` puts there.
 
         :raises IndexMissing: there is none, or it holds no document yet (reading only).
         :raises IndexMismatch: a newer version made it; one of an older version is read, and a writer brings it up to date.
@@ -140,7 +143,7 @@ class Store:
         :raises StoreError: it cannot be read or written, or another writer is at work.
         """
         if writable:
-            return cls(Database.for_writing(folder / FILE, _FORMAT, replace_unreadable=rebuild))
+            return cls._for_rebuild(folder / FILE) if rebuild else cls(Database.for_writing(folder / FILE, _FORMAT))
         store = cls(Database.for_reading(folder / FILE, _FORMAT))
         try:
             if not store.counts().documents:
@@ -149,6 +152,24 @@ class Store:
             store.close()
             raise
         return store
+
+    @classmethod
+    def _for_rebuild(cls, path: Path) -> Self:
+        with suppress(IndexDamaged, IndexMismatch):
+            store = cls(Database.for_writing(path, _FORMAT))
+            try:
+                sound = not store.check()
+            except BaseException:
+                store.close()
+                raise
+            if sound:
+                return store
+            store.close()
+        return cls(Database.for_replacing(path, _FORMAT))
+
+    def publish(self) -> None:
+        """Show readers a store that was begun beside a damaged one; nothing is done where there is none."""
+        self._database.publish()
 
     def __enter__(self) -> Self:
         return self
@@ -176,7 +197,10 @@ class Store:
 
     def meta(self) -> Meta:
         """Say what the index was made with, as of now."""
-        return Meta(*self._rows("SELECT identity, generation, encoder, dimension, folder, passage_tokens FROM meta")[0])
+        rows = self._rows("SELECT identity, generation, encoder, dimension, folder, passage_tokens FROM meta")
+        if len(rows) != 1:
+            raise self._database.damaged("it does not say what it was made with")
+        return Meta(*rows[0])
 
     def require_encoder(self, identity: str) -> None:
         """Refuse vectors that cannot be compared.
@@ -260,15 +284,19 @@ class Store:
             digest = _digest(text)
             if held := self._rows("SELECT id FROM passages WHERE digest = ? LIMIT 1", digest):
                 blobs[text] = self._checked_rows([held[0]["id"]])[0]["vector"]
-            elif spare := self._rows("SELECT crc, vector FROM spare WHERE digest = ?", digest):
-                if spare[0]["crc"] != zlib.crc32(spare[0]["vector"], zlib.crc32(digest)):
-                    raise self._database.damaged("a spare vector is not as it was")
-                blobs[text] = spare[0]["vector"]
+            elif spare := self._spare_vectors("SELECT digest, crc, vector FROM spare WHERE digest = ?", digest):
+                blobs[text] = spare[0]
         return dict(zip(blobs, self._floats(list(blobs.values())), strict=True))
 
     def has_spare(self) -> bool:
         """Say whether vectors of replaced documents are kept."""
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM spare)")[0][0])
+
+    def _spare_vectors(self, sql: str, *values: object) -> list[bytes]:
+        rows = self._rows(sql, *values)
+        if any(row["crc"] != zlib.crc32(row["vector"], zlib.crc32(row["digest"])) for row in rows):
+            raise self._database.damaged("a spare vector is not as it was")
+        return [row["vector"] for row in rows]
 
     def _ids_of(self, source: str) -> list[int]:
         sql = "SELECT passages.id FROM passages JOIN documents ON documents.id = document_id WHERE source = ? ORDER BY ordinal"
@@ -286,11 +314,11 @@ class Store:
 
     def _document(self, document_id: int) -> Document:
         sql = "SELECT source, text, title, published, sha256, crc FROM documents WHERE id = ?"
-        *values, crc = self._rows(sql, document_id)[0]
-        document = Document(*values)
-        if crc != _document_crc(document):
-            raise self._database.damaged("a document is not as it was")
-        return document
+        for *values, crc in self._rows(sql, document_id):
+            document = Document(*values)
+            if crc == _document_crc(document):
+                return document
+        raise self._database.damaged("a document is not as it was")
 
     def search_text(self, terms: Iterable[str], *, top_k: int) -> list[tuple[int, float]]:
         """Find passages that share a word stem with any term: ids and BM25 scores, larger is better, best first.
@@ -323,19 +351,52 @@ class Store:
         return int(self._rows(sql, term, most)[0][0])
 
     def check(self) -> list[str]:
-        """Read everything; give one line per problem, none when the index is sound."""
+        """Read everything; give one line per problem, with the command that mends it, and none when the index is sound."""
         try:
             with self.snapshot():
-                problems = [row[0] for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
-                ids = self.ids().tolist()
-                if ids != [row[0] for row in self._rows("SELECT id FROM words_docsize ORDER BY id")]:
-                    problems.append("the full text does not match the passages")
-                for start in range(0, len(ids), _CHUNK):
-                    self.passages(ids[start : start + _CHUNK])
-                    self.vectors(ids[start : start + _CHUNK])
-                return problems
+                return [str(self._database.damaged(problem)) for problem in self._problems()]
         except IndexDamaged as error:
             return [str(error)]
+
+    def _problems(self) -> Iterator[str]:
+        yield from (row[0] for row in self._rows("PRAGMA integrity_check(1)") if row[0] != "ok")
+        if self._rows("SELECT 1 FROM documents WHERE id NOT IN (SELECT document_id FROM passages) LIMIT 1"):
+            yield "a document has no passage"
+        if self._rows("SELECT 1 FROM sqlite_master WHERE name = 'spare'"):  # else of an older format, open for reading
+            self._spare_vectors("SELECT digest, crc, vector FROM spare")
+        self._rows("DROP TABLE IF EXISTS temp.anew")
+        self._rows(f"CREATE VIRTUAL TABLE temp.anew USING {_WORDS}")
+        ids = self.ids().tolist()
+        for start in range(0, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            passages = self.passages(chunk)
+            if any(not 0 <= p.start < p.end <= len(p.document.text) for p in passages.values()):
+                yield "a passage lies outside its document"
+            lengths = np.linalg.norm(self.vectors(chunk), axis=1)
+            if not (np.abs(lengths - 1) < _ROUNDING).all():
+                yield "a vector is not of length 1"
+            for i, passage in passages.items():
+                self._rows("INSERT INTO temp.anew (rowid, heading, body) VALUES (?, ?, ?)", i, passage.heading, passage.text)
+        if self._full_text("main", "words") != self._full_text("temp", "anew"):
+            yield "the full text does not match the passages"
+
+    def _full_text(self, schema: str, table: str) -> tuple[list[Any], ...]:
+        """Give what decides a search by words: each word with where it stands, the lengths, the totals of BM25, what is found.
+
+        FTS5 has no checksums, and checks no more than that its own pages fit together.
+        """
+        vocabulary = f"vocabulary_of_{table}"
+        self._rows(f"DROP TABLE IF EXISTS temp.{vocabulary}")
+        self._rows(f"CREATE VIRTUAL TABLE temp.{vocabulary} USING fts5vocab({schema}, {table}, instance)")
+        place = "sum(doc * 8191 + offset * 2 + (col = 'body'))"  # one wrong place moves it
+        words = self._rows(f"SELECT term, count(*), {place} FROM temp.{vocabulary} GROUP BY term")  # noqa: S608
+        return (
+            words,
+            self._rows(f"SELECT id, sz FROM {schema}.{table}_docsize ORDER BY id"),  # noqa: S608
+            self._rows(f"SELECT block FROM {schema}.{table}_data WHERE id = 1"),  # noqa: S608
+            # Looked up one by one, by way of the index of its pages, which the list above passes by.
+            [self._rows(f"SELECT count(*) FROM temp.{vocabulary} WHERE term = ?", word["term"])[0][0] for word in words],  # noqa: S608
+        )
 
     # What follows is for use inside a transaction.
 
@@ -344,13 +405,13 @@ class Store:
         self._rows("UPDATE meta SET encoder = ?, folder = ?, passage_tokens = ?", encoder, folder, passage_tokens)
 
     def clear(self) -> None:
-        """Remove all documents; the ids of their passages stay used up."""
-        self._rows("INSERT INTO removed SELECT generation + 1, id FROM meta, passages")
+        """Remove all documents and take a new identity; the ids of their passages stay used up."""
+        self._rows("DELETE FROM removed")
         self._rows("DELETE FROM documents")
         self.forget_spare()
         self._rows("DELETE FROM notes")
         self._rows("INSERT INTO words (words) VALUES ('delete-all')")
-        self._rows("UPDATE meta SET dimension = 0")
+        self._rows("UPDATE meta SET identity = lower(hex(randomblob(16))), dimension = 0")  # no older copy of vectors fits it
 
     def put(
         self, document: Document, passages: Sequence[Passage], vectors: NDArray[np.float32], *, size: int, mtime_ns: int

@@ -19,6 +19,7 @@ import faiss
 import numpy as np
 
 from rag import nearest
+from rag.database import replace_durably
 from rag.errors import IndexMismatch, StoreError
 
 if TYPE_CHECKING:
@@ -129,13 +130,33 @@ class Vectors:
             pieces = _pieces(main, made_of, last=int(store.ids().max(initial=0)))
         _publish(path, pieces)
 
+    @classmethod
+    def problem(cls, store: Store, folder: Path) -> str:
+        """Compare the file in ``folder`` with the store; say what is wrong and what mends it, empty when nothing is."""
+        path, held = folder / FILE, _read(folder / FILE)
+        with store.snapshot():
+            if held is None or not held[1].serves(_origin(store)):
+                what = "is missing or damaged" if held is None else "is of another state of the index"
+                return f"{path} {what}, so that each start makes up for it; run `rag index FOLDER --index {folder}`"
+            vectors = cls.load(store, folder)
+            if not vectors._is_of(store):
+                return f"{path} does not hold the index's vectors; run `rag index FOLDER --rebuild --index {folder}`"
+        return ""
+
+    def _is_of(self, store: Store) -> bool:
+        """Say whether these are the passages of the store, and, as far as they are kept exactly, their vectors."""
+        ids, vectors = nearest.content(self._main)
+        held = np.union1d(np.setdiff1d(ids, self._gone), nearest.content(self._recent)[0])
+        if not np.array_equal(held, store.ids()):
+            return False
+        order = np.argsort(ids)
+        return vectors is None or all(
+            np.array_equal(vectors[chunk], store.vectors(ids[chunk].tolist()))
+            for chunk in (order[start : start + _CHUNK] for start in range(0, len(order), _CHUNK))
+        )
+
     def __len__(self) -> int:
         return int(self._main.ntotal) - len(self._gone) + int(self._recent.ntotal)
-
-    @property
-    def from_file(self) -> bool:
-        """Say whether the file was of use; without it, all vectors are fetched from the store and compared with."""
-        return self._header.size > 0
 
     def is_current(self, store: Store) -> bool:
         """Say whether the store has not changed since."""
@@ -272,15 +293,7 @@ def _publish(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
     try:
         with temporary.open("wb") as file:
             file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        if os.name == "posix":
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        replace_durably(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise StoreError(f"{path} cannot be written ({error}); free some space and run `rag index` again") from error

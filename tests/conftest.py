@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import pytest
+
+FIGURES_HEAD = """# Durability
+
+What `make test-long` does to an index, and what it found. The faults are real: processes are killed with SIGKILL, and the
+calls by which Python and SQLite write fail or are cut short (`tests/faults.py`). A test that fails leaves no row. What is not
+simulated is a power cut that loses writes which no fsync followed.
+"""
+
+
+@pytest.fixture(scope="session")
+def figures():
+    """Note what a test measured; the file that RAG_FIGURES names gets a table of it."""
+    rows: list[tuple[str, str, str, str]] = []
+
+    def note(number, done, found, started=None):
+        rows.append((number, done, found, f"{time.perf_counter() - started:.0f} s" if started else ""))
+
+    yield note
+    if path := os.environ.get("RAG_FIGURES"):
+        lines = ["| | what was done | found | time |", "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in sorted(rows))]
+        Path(path).write_text(f"{FIGURES_HEAD}\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

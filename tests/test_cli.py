@@ -6,6 +6,7 @@ import io
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 import types
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -582,15 +584,68 @@ def test_doctor_names_the_command_for_each_problem(run, indexed):
     assert result.err == "rag: 3 problems found\n"
 
 
-def test_doctor_tells_that_the_vector_file_is_of_no_use_and_what_it_says_mends_it(run, indexed, sound_models):
-    file = Path("index/vectors.faiss")
-    file.write_bytes(file.read_bytes()[:-9] + b"x" * 9)
+def in_the_store(sql):
+    def damage():
+        with closing(sqlite3.connect("index/articles.db")) as connection, connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(sql)
+
+    return damage
+
+
+def in_the_bytes(name, change):
+    def damage():
+        path = Path("index") / name
+        path.write_bytes(change(path.read_bytes()))
+
+    return damage
+
+
+DAMAGE = {
+    "a text": in_the_store("UPDATE documents SET text = 'other' WHERE source = 'a.txt'"),
+    "a title": in_the_store("UPDATE documents SET title = title || 'x'"),
+    "a hash": in_the_store("UPDATE documents SET sha256 = 'x'"),
+    "a place": in_the_store('UPDATE passages SET "end" = "end" + 1'),
+    "a vector": in_the_store("UPDATE passages SET vector = zeroblob(128)"),
+    "a vector too short": in_the_store("UPDATE passages SET vector = substr(vector, 3)"),
+    "the dimension": in_the_store("UPDATE meta SET dimension = 3"),
+    "no dimension": in_the_store("DELETE FROM meta"),
+    "a passage gone": in_the_store("DELETE FROM passages WHERE id = 1"),
+    "a document gone": in_the_store("DELETE FROM documents WHERE source = 'a.txt'"),
+    "a vector kept": in_the_store("INSERT INTO spare VALUES (x'00', 1, x'0000')"),
+    "a word": in_the_store("UPDATE words_data SET block = replace(block, CAST('exhibit' AS BLOB), CAST('exhibix' AS BLOB))"),
+    "a length": in_the_store("UPDATE words_docsize SET sz = x'0001' WHERE id = 1"),
+    "the lengths": in_the_store("UPDATE words_data SET block = x'010101' WHERE id = 1"),
+    "the words": in_the_store("DELETE FROM words_data"),
+    "a table": in_the_store("DROP TABLE passages"),
+    "a page": in_the_bytes("articles.db", lambda whole: whole[:4096] + bytes(4096) + whole[8192:]),
+    "half the file": in_the_bytes("articles.db", lambda whole: whole[: len(whole) // 2]),
+    "the file": in_the_bytes("articles.db", lambda whole: b"no database at all " * 500),
+    "the version": in_the_store("PRAGMA user_version = 99"),
+    "another program's": in_the_store("PRAGMA application_id = 7"),
+    "vectors cut": in_the_bytes("vectors.faiss", lambda whole: whole[:-9]),
+    "vectors flipped": in_the_bytes("vectors.faiss", lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]),
+    "vectors gone": lambda: Path("index/vectors.faiss").unlink(),
+    "vectors of another index": in_the_store("UPDATE meta SET identity = 'x'"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_doctor_tells_every_kind_of_damage_with_the_command_that_mends_it(run, indexed, sound_models, kind):
+    DAMAGE[kind]()
     result = run("doctor")
-    assert result.code == 1
-    assert "delete it and run `rag index` again" in result.out
-    file.unlink()
+    assert result.code == 1, result.out
+    told = re.findall(r"run `rag (index FOLDER( --rebuild)? --index index)`", result.out)
+    assert told, result.out
+    assert run("index", "seeds", *(["--rebuild"] if any(rebuild for _, rebuild in told) else [])).code == 0
+    result = run("doctor")
+    assert result.code == 0, result.out
+    assert {hit["source"] for hit in json.loads(run("search", "exhibits", "--json").out)["hits"]} == {"a.txt", "b.md"}
+
+
+def test_a_lock_file_that_holds_anything_hinders_nobody(run, indexed, encoder):
+    Path("index/articles.lock").write_bytes(b"junk" * 500)
     assert run("index").code == 0
-    assert run("doctor").code == 0
 
 
 def test_doctor_sees_an_index_of_another_encoder(run, indexed, sound_models, encoder):

@@ -377,11 +377,11 @@ def test_a_line_of_a_list_is_a_claim_without_its_bullet(item):
 
 
 def test_the_hostile_nesting_of_markers_takes_no_time():
-    started = time.perf_counter()
+    started = time.process_time()
     claims_of("[" * 2000 + "1]" * 2000)
     claims_of("[1" * 5000)
     claims_of("<" * 5000 + "a" * 5000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @settings(max_examples=60, deadline=None)
@@ -406,9 +406,9 @@ def test_a_long_draft_over_many_passages_takes_no_time():
     articles = [" ".join(f"Firm {j}{i} of Town{i} built {i * 31 + j} cars in {1990 + i}." for i in range(20)) for j in range(8)]
     draft = " ".join(f"Company Zorbla{i} of Qwertz{i} built {i} cars in Townx{i}." for i in range(20))
     evidence = evidence_of("Who built cars?", *articles)
-    started = time.perf_counter()
+    started = time.process_time()
     ground("Who built cars?", draft, evidence, encoder=FakeEncoder())
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 # --- known: what words alone do not tell. Each is published today; a rule that catches one may take its mark away.

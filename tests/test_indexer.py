@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +21,6 @@ from rag.store import Store
 from rag.types import Document, Passage
 from rag.vectors import Vectors, _read_header
 
-KILLS = 15
 CARS = "The ministry counted the electric cars that were sold in Lahore last year, and found more than in Karachi.\n"
 SHIPS = "The harbour of Gwadar received ships with grain from the north, which the council had ordered in spring.\n"
 TRAINS = "Trains between the two cities were late on every day of the week, as the railway office has admitted.\n"
@@ -462,63 +457,6 @@ def test_two_runs_at_once_are_one_run_and_one_clear_error(folder, monkeypatch):
     monkeypatch.setattr(database, "LOCK_SECONDS", 0.1)
     with Store.open(folder.parent / "index", writable=True), pytest.raises(StoreError, match="another `rag index`"):
         run(folder)
-
-
-# Reads one line a round; each round is a fork that changes the folder and indexes it until it is killed, and says which
-# generations it was told are committed.
-INDEXING = """
-import os, random, sys
-sys.path[:0] = sys.argv[2:]
-from pathlib import Path
-from rag import indexer
-from rag.store import Store
-from test_indexer import CARS, run, write
-indexer.BATCH = 3
-folder = Path(sys.argv[1])
-for line in sys.stdin:
-    if not (child := os.fork()):
-        random.seed(int(line))
-        while True:
-            texts = {f"{random.randrange(30)}.txt": f"{random.random()} {CARS}" for _ in range(8)}
-            write(folder, texts, age=random.randrange(10, 10**6))
-            for path in random.sample(sorted(folder.iterdir()), 3):
-                path.unlink()
-            run(folder, rebuild=random.random() < 0.2)
-            with Store.open(folder.parent / "index") as store:
-                print(store.meta().generation, flush=True)
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("killed", flush=True)
-"""
-
-
-def test_a_kill_at_any_moment_leaves_an_index_that_opens_and_agrees_with_itself(tmp_path):
-    folder = write(tmp_path / "articles", {f"{i}.txt": f"{i} {CARS}" for i in range(30)})
-    run(folder)
-    here = Path(__file__).parent
-    command = [sys.executable, "-c", INDEXING, str(folder), str(here), str(here.parent)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as server:
-        for seed in range(KILLS):
-            server.stdin.write(f"{seed}\n")
-            child = int(server.stdout.readline())
-            time.sleep(random.Random(seed).uniform(0, 0.2))
-            os.kill(child, signal.SIGKILL)
-            acknowledged = [int(line) for line in iter(server.stdout.readline, "killed\n")]
-            assert_agrees(tmp_path / "index", at_least=max(acknowledged, default=0))
-        server.stdin.close()
-    run(folder)
-    assert content(folder) == {source: text for source, text in files(folder).items() if text}  # a kill may empty a file
-
-
-def assert_agrees(index, *, at_least):
-    with Store.open(index) as store:
-        assert store.check() == []
-        assert store.meta().generation >= at_least
-        held = Vectors.load(store, index)
-        assert len(held) == store.counts().passages
-        for i, passage in store.passages(store.ids().tolist()).items():
-            assert held.search(FakeEncoder().encode([passage.headed])[0], 1)[0][1] > 0.99, i
-            assert i in dict(store.search_text([passage.text], top_k=99))
 
 
 # --- the text that is embedded ---------------------------------------------------------------------------------------------

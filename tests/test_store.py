@@ -494,7 +494,18 @@ def test_a_changed_row_is_damage_and_never_a_wrong_quote(index, sql):
 def test_full_text_that_lost_a_row_is_found_by_the_check(index):
     edit(index, "DELETE FROM words_docsize WHERE id = 1")
     with Store.open(index) as store:
-        assert store.check() == ["the full text does not match the passages"]
+        assert ["the full text does not match the passages" in problem for problem in store.check()] == [True]
+
+
+def test_words_that_a_search_no_longer_finds_are_found_by_the_check(index):
+    with Store.open(index, writable=True) as store:
+        put(store, *(document(f"{i}.txt", f"Word{i * 7919 % 1009}x is a car{i}. Trains{i} wait {i * i}.") for i in range(300)))
+        assert store.check() == []
+    edit(
+        index, "UPDATE words_idx SET term = term || 'zz' WHERE term = (SELECT min(term) FROM words_idx WHERE length(term) > 1)"
+    )
+    with Store.open(index) as store:
+        assert len(store.check()) == 1
 
 
 def test_flipped_and_cut_bytes_are_refused_or_harmless(index):

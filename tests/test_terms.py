@@ -138,10 +138,10 @@ def test_grouping_by_thousands_changes_no_number(value):
 
 @pytest.mark.parametrize("text", ["a" * 100_000, "1," * 50_000, "a-" * 50_000, "." * 100_000, "A " * 50_000, "\n" * 100_000])
 def test_hostile_runs_take_linear_time(text):
-    started = time.perf_counter()
+    started = time.process_time()
     for function in (words, content_terms, numbers, names, initials):
         function(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_stems_are_those_of_porter_2():
