@@ -198,7 +198,7 @@ class Store:
     def meta(self) -> Meta:
         """Say what the index was made with, as of now."""
         rows = self._rows("SELECT identity, generation, encoder, dimension, folder, passage_tokens FROM meta")
-        if len(rows) != 1:
+        if len(rows) != 1 or [type(value) for value in rows[0]] != [str, int, str, int, str, int]:
             raise self._database.damaged("it does not say what it was made with")
         return Meta(*rows[0])
 
@@ -294,7 +294,7 @@ class Store:
 
     def _spare_vectors(self, sql: str, *values: object) -> list[bytes]:
         rows = self._rows(sql, *values)
-        if any(row["crc"] != zlib.crc32(row["vector"], zlib.crc32(row["digest"])) for row in rows):
+        if any(type(row["vector"]) is not bytes or row["crc"] != _spare_crc(row["digest"], row["vector"]) for row in rows):
             raise self._database.damaged("a spare vector is not as it was")
         return [row["vector"] for row in rows]
 
@@ -308,7 +308,7 @@ class Store:
             "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
             json.dumps([int(i) for i in ids]),
         )
-        if any(row["crc"] != _passage_crc(_place(row), row["vector"]) for row in rows):
+        if any(type(row["vector"]) is not bytes or row["crc"] != _passage_crc(_place(row), row["vector"]) for row in rows):
             raise self._database.damaged("a passage is not as it was")
         return rows
 
@@ -316,7 +316,7 @@ class Store:
         sql = "SELECT source, text, title, published, sha256, crc FROM documents WHERE id = ?"
         for *values, crc in self._rows(sql, document_id):
             document = Document(*values)
-            if crc == _document_crc(document):
+            if type(document.text) is str and crc == _document_crc(document):
                 return document
         raise self._database.damaged("a document is not as it was")
 
@@ -393,7 +393,7 @@ class Store:
         return (
             words,
             self._rows(f"SELECT id, sz FROM {schema}.{table}_docsize ORDER BY id"),  # noqa: S608
-            self._rows(f"SELECT block FROM {schema}.{table}_data WHERE id = 1"),  # noqa: S608
+            self._rows(f"SELECT rtrim(hex(block), '0') FROM {schema}.{table}_data WHERE id = 1"),  # noqa: S608
             # Looked up one by one, by way of the index of its pages, which the list above passes by.
             [self._rows(f"SELECT count(*) FROM temp.{vocabulary} WHERE term = ?", word["term"])[0][0] for word in words],  # noqa: S608
         )
@@ -449,7 +449,7 @@ class Store:
     def _spare(self, source: str) -> None:
         for row in self._checked_rows(self._ids_of(source)):
             if digest := self._rows("SELECT digest FROM passages WHERE id = ?", row["id"])[0]["digest"]:
-                crc = zlib.crc32(row["vector"], zlib.crc32(digest))
+                crc = _spare_crc(digest, row["vector"])
                 self._rows("INSERT OR REPLACE INTO spare VALUES (?, ?, ?)", digest, crc, row["vector"])
 
     def forget_spare(self) -> None:
@@ -495,6 +495,10 @@ def _digest(text: str) -> bytes:
 
 def _passage_crc(place: tuple[int, int, int, str], vector: bytes) -> int:
     return zlib.crc32(vector, zlib.crc32(repr(place).encode()))
+
+
+def _spare_crc(digest: bytes, vector: bytes) -> int:
+    return zlib.crc32(vector, zlib.crc32(digest))
 
 
 def _document_crc(document: Document) -> int:

@@ -136,8 +136,8 @@ class Vectors:
         path, held = folder / FILE, _read(folder / FILE)
         with store.snapshot():
             if held is None or not held[1].serves(_origin(store)):
-                what = "is missing or damaged" if held is None else "is of another state of the index"
-                return f"{path} {what}, so that each start makes up for it; run `rag index FOLDER --index {folder}`"
+                what = "is damaged or of another state of the index; delete it and" if path.exists() else "is missing;"
+                return f"{path} {what} run `rag index FOLDER --index {folder}`, until then each start makes up for it"
             vectors = cls.load(store, folder)
             if not vectors._is_of(store):
                 return f"{path} does not hold the index's vectors; run `rag index FOLDER --rebuild --index {folder}`"

@@ -481,6 +481,9 @@ def test_a_rebuild_of_a_sound_store_keeps_it_until_it_is_cleared(index):
         "UPDATE passages SET start = start + 1",
         "UPDATE passages SET vector = zeroblob(128)",
         "UPDATE meta SET dimension = 63",
+        "UPDATE documents SET text = CAST(text AS BLOB)",
+        "UPDATE passages SET vector = CAST(zeroblob(128) AS TEXT)",
+        "UPDATE meta SET folder = CAST(folder AS BLOB)",
     ],
 )
 def test_a_changed_row_is_damage_and_never_a_wrong_quote(index, sql):
