@@ -23,7 +23,7 @@ from rag.record import json_line
 from rag.reranking import RerankingRetriever
 from rag.retriever import HybridRetriever
 from rag.store import Store
-from rag.types import Found, Generator, Message, Retriever
+from rag.types import Found, Generator, Message, Retriever, Written
 
 
 class Kept:
@@ -35,19 +35,21 @@ class Kept:
         self._drafts = {(line["generator"], line["prompt"]): line for line in map(json.loads, lines)}
         self.spared = 0.0  # seconds that drafts took which were given and not written
 
-    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[str]:
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[Written]:
         """Yield the kept draft whole, or write it and keep it."""
         key = self._name, json.dumps(messages)
         if key in self._drafts:
             self.spared += self._drafts[key]["seconds"]
         else:
             started = time.perf_counter()
-            draft = "".join(self._generator.generate(messages, max_new_tokens=max_new_tokens))
-            line = {"generator": key[0], "prompt": key[1], "draft": draft, "seconds": time.perf_counter() - started}
+            pieces = list(self._generator.generate(messages, max_new_tokens=max_new_tokens))
+            draft, surprisal = "".join(piece.text for piece in pieces), pieces[-1].surprisal
+            line = {"generator": key[0], "prompt": key[1], "draft": draft, "surprisal": surprisal}
+            line["seconds"] = time.perf_counter() - started
             self._drafts[key] = line
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(f"{json_line(line)}\n")
-        yield self._drafts[key]["draft"]
+        yield Written(self._drafts[key]["draft"], self._drafts[key]["surprisal"])
 
     def beside(self, generator: Generator, name: str) -> Kept:
         """Give another generator that keeps its drafts in the same file."""

@@ -66,14 +66,17 @@ DATE_WORDS = content_terms(
 )
 
 
-def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded) -> dict[str, float]:
+def signals(
+    question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded, surprisal: float
+) -> dict[str, float]:
     """Measure how near what would be published comes to the question; each in 0..1, larger is better.
 
     ``passage_cosine`` and ``sentence_cosine`` compare the question with the best passage and the best cited sentence;
     ``sentence_coverage`` and ``names_held`` are the shares of the question's content words in one cited sentence, and of its
     names in one or its heading; ``numbers_held`` that of its numbers in the passages of the cited ones; ``type_fits`` says
     whether the kind of thing asked for is there, ``backed`` whether the articles back any of the draft. Where the
-    checker looked, ``found`` is its surest passage and ``found_cited`` its surest of the sentences that would be cited.
+    checker looked, ``found`` is its surest passage and ``found_cited`` its surest of the sentences that would be cited. ``sure``
+    is how sure the generator was of the most doubtful words of its draft, from their mean ``surprisal``.
     """
     spans = {(c.source, c.start) for c in grounded.citations}
     cited = [i for i, s in enumerate(evidence.sentences) if (s.document.source, s.start) in spans]
@@ -89,6 +92,7 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
         "names_held": max((_share_in(named, s.words | {*words(s.passage.heading)}) for s in sentences), default=0.0),
         "numbers_held": _share_in({n for n in numbers(question) if len(n) > 1}, beside),  # "give two reasons" asks for no 2
         "type_fits": float(type_fits(question, " ".join(claim.text for claim in grounded.claims if claim.markers))),
+        "sure": math.exp(-surprisal),
         "backed": float(any(claim.markers and (claim.drafted or not claim.quoted) for claim in grounded.claims)),
     }
 

@@ -159,7 +159,8 @@ class Assistant:
                     return
                 if piece is None:
                     break
-                inquiry.draft += piece
+                inquiry.draft += piece.text
+                inquiry.surprisal = piece.surprisal
                 finished = len(claims_of(inquiry.draft, growing=True))
                 if finished > checked:
                     checked = finished
@@ -196,6 +197,7 @@ class _Inquiry:
     disagreements: Sequence[Disagreement] = ()
     prompt: tuple[Message, ...] = ()
     draft: str = ""
+    surprisal: float = 0.0
     signals: dict[str, float] = field(default_factory=dict)
     answerability: float = 0.0
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -229,7 +231,7 @@ class _Inquiry:
     def weigh(self, grounded: Grounded) -> None:
         """Compute the answerability. It only grows with the draft: what a reader has seen is not taken back."""
         if grounded.citations:
-            self.signals = answerability.signals(self.standalone, self.hits, self.evidence, grounded)
+            self.signals = answerability.signals(self.standalone, self.hits, self.evidence, grounded, self.surprisal)
             self.answerability = max(self.answerability, answerability.probability(self.signals))
 
     def answer(self, grounded: Grounded) -> Answer:

@@ -31,6 +31,7 @@ SIGNALS = {
     "names_held": "share of the question's names in one sentence that would be cited, or its heading (1 when it has none)",
     "numbers_held": "share of the question's numbers in the passages that would be cited (1 when it has none)",
     "type_fits": "1 when the answer adds the kind of thing asked for (a number, date or name, where one is), else 0",
+    "sure": "how sure the model was of the most doubtful words that it wrote (their probability, as a geometric mean)",
     "backed": "1 when the articles back a sentence that the model wrote, else 0",
 }
 CHECKS = {

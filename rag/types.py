@@ -281,8 +281,20 @@ class Verifier(Protocol):
         """Give the probability (0..1) that the claim follows from the evidence."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A piece of a reply.
+
+    ``surprisal`` is how surprising to the model that chose them the most surprising tokens written so far are, in nats: 0 where
+    no other was possible.
+    """
+
+    text: str
+    surprisal: float
+
+
 class Generator(Protocol):
     """A prompt to text (the field also says reader)."""
 
-    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[str]:
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[Written]:
         """Yield the reply piece by piece; closing the iterator stops the computation."""

@@ -14,7 +14,7 @@ from rag import models
 from rag.corpus import Note, read_file, source_name
 from rag.errors import CorpusError
 from rag.extraction import Extractor
-from rag.types import Document, Found, Hit, Passage
+from rag.types import Document, Found, Hit, Passage, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,20 +76,21 @@ def put(store: Store, *documents: Document, encoder: FakeEncoder | None = None) 
 class ScriptedGenerator:
     """Writes given pieces, whatever it is asked; keeps the prompts and how each reply ended."""
 
-    def __init__(self, *pieces: str, fails: Exception | None = None) -> None:
+    def __init__(self, *pieces: str, fails: Exception | None = None, surprisal: float = 0.1) -> None:
         self.pieces = pieces
+        self.surprisal = surprisal
         self.fails = fails
         self.prompts: list[list[Message]] = []
         self.written = 0
         self.closed_early = False
         self.ended = False
 
-    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Iterator[str]:
+    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Iterator[Written]:
         self.prompts.append(list(messages))
         try:
             for piece in self.pieces:
                 self.written += 1
-                yield piece
+                yield Written(piece, self.surprisal)
             if self.fails:
                 raise self.fails
         except GeneratorExit:

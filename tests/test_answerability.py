@@ -14,17 +14,18 @@ from rag.quoting import in_own_words
 from rag.reranking import RerankingRetriever
 from rag.types import Hit
 
+SURPRISAL = 0.1
 EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. Minister Ahsan Iqbal met Umar Saif in Islamabad."
 
 
 def checked(
     question: str, draft: str, *articles: str, checker: FakeChecker | None = None
-) -> tuple[str, list[Hit], Evidence, Grounded]:
-    """Give what ``signals`` and ``probability`` are computed from."""
+) -> tuple[str, list[Hit], Evidence, Grounded, float]:
+    """Give what ``signals`` and ``probability`` are computed from, the draft written without much doubt."""
     retriever = ListRetriever(*(document(f"{i}.txt", text) for i, text in enumerate(articles or (EXPO,))))
     hits = (RerankingRetriever(retriever, checker) if checker else retriever).retrieve(question, top_k=8)
     evidence = gather(question, hits, FakeEncoder())
-    return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder())
+    return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder()), SURPRISAL
 
 
 def weighed(*given):
@@ -54,11 +55,16 @@ def test_signals_and_probability_lie_between_nought_and_one_over_any_text(questi
 
 
 def test_a_draft_that_the_articles_do_not_back_makes_an_answer_less_likely_than_one_they_do():
-    question, hits, evidence, refuted = checked("How many exhibits?", "It has 7,000 exhibits.")
+    question, hits, evidence, refuted, _ = checked("How many exhibits?", "It has 7,000 exhibits.")
     backed = ground(question, "It has 2,500 exhibits.", evidence, encoder=FakeEncoder())
     quoted = in_own_words(refuted, question, evidence)
     assert {c.quote for c in quoted.citations} == {c.quote for c in backed.citations}
-    assert weighed(question, hits, evidence, quoted) < weighed(question, hits, evidence, backed)
+    assert weighed(question, hits, evidence, quoted, SURPRISAL) < weighed(question, hits, evidence, backed, SURPRISAL)
+
+
+def test_a_draft_that_the_generator_was_unsure_of_makes_an_answer_less_likely():
+    *given, _ = checked("How many exhibits?", "It has 2,500 exhibits.", checker=FakeChecker("2,500"))
+    assert weighed(*given, 2.0) < weighed(*given, 0.5) < weighed(*given, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rag.types import Message
+    from rag.types import Message, Written
 
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>"]
 TEMPLATE = (
@@ -89,7 +89,7 @@ def counted(generator: CausalGenerator, monkeypatch) -> list[int]:
 
 
 def reply(generator: CausalGenerator, messages: list[Message] = QUESTION, tokens: int = 40) -> str:
-    return "".join(generator.generate(messages, max_new_tokens=tokens))
+    return "".join(piece.text for piece in generator.generate(messages, max_new_tokens=tokens))
 
 
 def in_thread(call) -> list:
@@ -116,7 +116,20 @@ def test_the_reply_is_the_greedy_one_for_all_that_is_looked_up(tiny):
 
 
 def test_the_reply_comes_in_pieces(tiny):
-    assert sum(bool(piece) for piece in tiny.generate(QUESTION, max_new_tokens=40)) > 5
+    assert sum(bool(piece.text) for piece in tiny.generate(QUESTION, max_new_tokens=40)) > 5
+
+
+def test_the_surprisal_is_that_of_the_three_most_surprising_tokens_whatever_was_proposed_and_turned_down(tiny):
+    import torch
+
+    *_, last = tiny.generate(QUESTION, max_new_tokens=40)
+    inputs = tiny.prompt_ids(QUESTION)
+    with torch.no_grad():
+        written = tiny._model.generate(
+            **inputs, max_new_tokens=40, do_sample=False, return_dict_in_generate=True, output_logits=True
+        )
+    surprisals = [-float(logits.float().log_softmax(-1).max()) for logits in written.logits]
+    assert last.surprisal == pytest.approx(sum(sorted(surprisals)[-3:]) / 3, rel=0.02)
 
 
 def test_the_reply_does_not_repeat_the_prompt(tiny):
@@ -170,7 +183,7 @@ def test_a_reader_that_pauses_keeps_nobody_waiting(tiny):
     pieces = tiny.generate(QUESTION, max_new_tokens=40)
     first = next(pieces)
     assert in_thread(lambda: reply(tiny)) == [expected]
-    assert first + "".join(pieces) == expected
+    assert "".join(piece.text for piece in (first, *pieces)) == expected
 
 
 def test_questions_of_several_threads_all_get_their_reply(tiny):
@@ -279,8 +292,8 @@ def test_the_real_model_reads_its_passage_past_a_false_end_of_turn(real):
 @pytest.mark.slow
 def test_the_real_model_stops_within_a_step_or_two_of_closing_and_answers_the_next(real, monkeypatch):
     taken = counted(real, monkeypatch)
-    pieces: Iterator[str] = real.generate(passages("The expo has 2,500 exhibits in six rooms."), max_new_tokens=200)
-    while not next(pieces).strip():
+    pieces: Iterator[Written] = real.generate(passages("The expo has 2,500 exhibits in six rooms."), max_new_tokens=200)
+    while not next(pieces).text.strip():
         pass
     before = len(taken)
     pieces.close()
