@@ -66,9 +66,7 @@ DATE_WORDS = content_terms(
 )
 
 
-def signals(
-    question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded, surprisal: float
-) -> dict[str, float]:
+def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded, surprisal: float) -> dict[str, float]:
     """Measure how near what would be published comes to the question; each in 0..1, larger is better.
 
     ``passage_cosine`` and ``sentence_cosine`` compare the question with the best passage and the best cited sentence;
