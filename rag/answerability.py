@@ -73,8 +73,8 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
     ``sentence_coverage`` and ``names_held`` are the shares of the question's content words in one cited sentence, and of its
     names in one or its heading; ``numbers_held`` that of its numbers in the passages of the cited ones; ``type_fits`` says
     whether the kind of thing asked for is there, ``backed`` whether the articles back any of the draft. Where the
-    checker looked, ``found`` is its surest passage and ``found_cited`` its surest of the sentences that would be cited. ``sure``
-    is how sure the generator was of the most doubtful words of its draft, from their mean ``surprisal``.
+    checker looked, ``found`` is its surest passage and ``found_cited`` its surest of the sentences that would be cited.
+    ``sure`` is how sure the generator was of the most doubtful words of its draft, from their mean ``surprisal``.
     """
     spans = {(c.source, c.start) for c in grounded.citations}
     cited = [i for i, s in enumerate(evidence.sentences) if (s.document.source, s.start) in spans]
