@@ -32,7 +32,7 @@ from rag.vectors import Vectors
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUESTIONS = 200
-EACH = 5  # passages an article
+EACH = 5  # passages an article, and sentences a passage
 BATCH = 1_000  # articles a commit
 TOP = 10
 COMMON = 400  # words that are frequent, after the stop words
@@ -70,19 +70,21 @@ def build(index: Path, total: int, writer: Writer, vectors: NDArray[np.float16])
     with Store.open(index, writable=True) as held:
         for first in range(held.counts().passages, total, EACH * BATCH):
             writer.seed(first)
+            told = writer.sentences(EACH * EACH * BATCH)
             with held.transaction():
                 held.configure(encoder=Drawn.identity, folder="/articles", passage_tokens=160)
                 for number in range(first, min(first + EACH * BATCH, total), EACH):
-                    held.put(*article(number, writer), vectors[number : number + EACH].astype(np.float32), size=1, mtime_ns=1)
+                    made = article(number, told[EACH * (number - first) :][: EACH * EACH])
+                    held.put(*made, vectors[number : number + EACH].astype(np.float32), size=1, mtime_ns=1)
         (index / VECTORS_FILE).unlink(missing_ok=True)
         started = time.process_time()
         Vectors.write(held, index)
         return time.process_time() - started
 
 
-def article(number: int, writer: Writer) -> tuple[Document, list[Passage]]:
-    """Make an article of five passages of five sentences."""
-    parts = [" ".join(writer.sentences(5)) for _ in range(EACH)]
+def article(number: int, told: Sequence[str]) -> tuple[Document, list[Passage]]:
+    """Make an article of five passages of five of the sentences."""
+    parts = [" ".join(told[EACH * i : EACH * (i + 1)]) for i in range(EACH)]
     document = Document(f"{number}.txt", "\n\n".join(parts), parts[0][:60], None, str(number))
     passages, start = [], 0
     for ordinal, part in enumerate(parts):

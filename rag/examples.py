@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?<=[a-z,] )(?:the )?[A-Z]\w*[a-z](?: [A-Z]\w*[a-z]){1,4}(?
 
 def example_questions(store: Store, *, count: int = 3) -> Sequence[str]:
     """Make at most ``count`` questions about the names that come up most, each from another document."""
-    passages = store.passages(store.ids()[:PASSAGES].tolist()).values()
+    passages = store.passages(store.ids(most=PASSAGES).tolist()).values()
     named = Counter((name, passage.document.source) for passage in passages for name in _NAME.findall(passage.text))
     chosen: dict[str, str] = {}  # source -> name
     for (name, source), _ in sorted(named.items(), key=lambda item: (-item[1], -len(item[0][0]), item[0])):

@@ -146,7 +146,7 @@ class Store:
             return cls._for_rebuild(folder / FILE) if rebuild else cls(Database.for_writing(folder / FILE, _FORMAT))
         store = cls(Database.for_reading(folder / FILE, _FORMAT))
         try:
-            if not store.counts().documents:
+            if not store._rows("SELECT EXISTS (SELECT 1 FROM documents)")[0][0]:
                 raise IndexMissing(f"the index in {folder} holds no document yet; run `rag index FOLDER --index {folder}`")
         except BaseException:
             store.close()
@@ -239,16 +239,16 @@ class Store:
         sql = f"SELECT source, title, published, length(text), {counted} FROM documents ORDER BY source"  # noqa: S608
         return [Listing(*row) for row in self._rows(sql)]
 
-    def ids(self, *, after: int = 0) -> NDArray[np.int64]:
-        """Give all passage ids above ``after`` ``(n,)``, ascending. Each is above those given before, and never given again."""
-        return self._ids("SELECT id FROM passages WHERE id > ? ORDER BY id", after)
+    def ids(self, *, after: int = 0, most: int = -1) -> NDArray[np.int64]:
+        """Give the passage ids above ``after`` ``(n,)``, ascending. Each is above those given before, and never given again."""
+        return self._ids("SELECT id FROM passages WHERE id > ? ORDER BY id LIMIT ?", after, most)
 
     def removed(self, *, since: int) -> NDArray[np.int64]:
         """Give the ids ``(n,)`` of the passages that later generations than ``since`` removed, ascending."""
         return self._ids("SELECT id FROM removed WHERE generation > ? ORDER BY id", since)
 
-    def _ids(self, sql: str, value: int) -> NDArray[np.int64]:
-        return np.array([row[0] for row in self._rows(sql, value)], dtype=np.int64)
+    def _ids(self, sql: str, *values: int) -> NDArray[np.int64]:
+        return np.array([row[0] for row in self._rows(sql, *values)], dtype=np.int64)
 
     def vectors(self, ids: Iterable[int]) -> NDArray[np.float32]:
         """Give the vectors of existing passages ``(n, dimension)``, by ascending id."""
