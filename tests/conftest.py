@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ def figures():
     yield note
     if path := os.environ.get("RAG_FIGURES"):
         lines = ["| | what was done | found | time |", "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in sorted(rows))]
-        Path(path).write_text(f"{FIGURES_HEAD}\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        Path(path).write_text(f"{FIGURES_HEAD}\nMeasured on {date.today()}.\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
