@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXACT_UP_TO = 50_000  # vectors; a search of so many takes about 7 ms
-PROBED = 5  # recall@10 0.96 of 100,000 (benchmarks/growth.md); one in 16 gives 0.90, one in 3 0.98
+PROBED = 5  # recall@10 0.96 of 100,000 (benchmarks/README.md); one in 16 gives 0.90, one in 3 0.98
 TRAINED_ON = 64  # vectors a list
 
 Index = Any  # FAISS is untyped
