@@ -16,14 +16,12 @@ from numpy.typing import NDArray
 from rag.assistant import Assistant
 from rag.checker import Checker
 from rag.config import Config
-from rag.dates import DatedRetriever
 from rag.encoder import SentenceEncoder
 from rag.indexer import index_folder
 from rag.record import json_line
-from rag.reranking import RerankingRetriever
-from rag.retriever import HybridRetriever
+from rag.reranking import retriever_over
 from rag.store import Store
-from rag.types import Found, Generator, Message, Retriever, Written
+from rag.types import Found, Generator, Message, Written
 
 
 class Kept:
@@ -111,9 +109,7 @@ class Parts:
     def opened(self, index: Path) -> Iterator[Assistant]:
         """Open an assistant over an index."""
         with Store.open(index) as store:
-            retriever: Retriever = DatedRetriever(HybridRetriever(store, index, self.encoder))
-            if self.checker:
-                retriever = RerankingRetriever(retriever, self.checker)
+            retriever = retriever_over(store, index, self.encoder, self.checker)
             read = self.config.passages_read
             yield Assistant(retriever, self.encoder, self.generator, verifier=self.checker, passages_read=read)
 

@@ -16,7 +16,7 @@ from rag.checker import Checker
 from rag.claims import MARKER, claims_of
 from rag.config import load_config
 from rag.copies import copies_of, counted
-from rag.dates import DatedRetriever, dates_asked, remark
+from rag.dates import dates_asked, remark
 from rag.disagreement import disagreements, without
 from rag.encoder import SentenceEncoder
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
@@ -26,8 +26,7 @@ from rag.grounding import Grounded, ground
 from rag.models import checker_files, ensure, silent
 from rag.question import check_question, standalone
 from rag.quoting import in_own_words, with_nearest
-from rag.reranking import RerankingRetriever
-from rag.retriever import HybridRetriever
+from rag.reranking import retriever_over
 from rag.store import Store
 from rag.types import Answer, Status, Verdict
 
@@ -92,14 +91,10 @@ class Assistant:
             checker_from = checker_files(progress=progress) if config.checker else None
             encoder = SentenceEncoder(encoder_folder)
             checker = Checker(*checker_from) if checker_from else None
-            retriever: Retriever = DatedRetriever(HybridRetriever(store, config.index, encoder))
-            if checker:
-                retriever = RerankingRetriever(retriever, checker)
-            generator = CausalGenerator(generator_folder)
             return cls(
-                retriever,
+                retriever_over(store, config.index, encoder, checker),
                 encoder,
-                generator,
+                CausalGenerator(generator_folder),
                 verifier=checker,
                 store=store,
                 passages_read=config.passages_read,
@@ -179,10 +174,11 @@ class Assistant:
             if inquiry.evidence.sentences and not growing:
                 grounded = with_nearest(grounded, nearest(inquiry.standalone, inquiry.evidence))
             inquiry.weigh(grounded)
-            if self._store and not growing:
-                grounded = replace(grounded, citations=with_states(grounded.citations, self._store))
         if not grounded.citations or inquiry.answerability < answerability.THRESHOLD:
             return inquiry.refusal(grounded)
+        if self._store and not growing:
+            with inquiry.timed("check"):
+                grounded = replace(grounded, citations=with_states(grounded.citations, self._store))
         return inquiry.answer(grounded)
 
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from rag.encoder import SentenceEncoder
     from rag.indexer import Summary
     from rag.progress import Meter
-    from rag.types import Retriever
 
 DISTRIBUTION = "footnote-rag"
 INTERRUPTED = 130
@@ -228,18 +227,14 @@ def ask(
 @app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
 def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = False) -> None:
     """Show the passages that fit a question best."""
-    from rag.dates import DatedRetriever
     from rag.question import check_question
-    from rag.reranking import RerankingRetriever
-    from rag.retriever import HybridRetriever
+    from rag.reranking import retriever_over
     from rag.store import Store
 
     config, asked = _config(index), check_question(question)
     with _meter() as meter, Store.open(config.index) as store:
         encoder = load_encoder(config, meter)
-        retriever: Retriever = DatedRetriever(HybridRetriever(store, config.index, encoder))
-        if checker := load_checker(config, meter):
-            retriever = RerankingRetriever(retriever, checker)
+        retriever = retriever_over(store, config.index, encoder, load_checker(config, meter))
         hits = retriever.retrieve(asked, top_k=top)
     if as_json:
         _print_json({"question": asked, "hits": hit_records(hits)})

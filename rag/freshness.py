@@ -15,9 +15,9 @@ from rag.errors import CorpusError
 from rag.types import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from rag.store import FileState, Noted, Store
+    from rag.store import FileState, Store
     from rag.types import Citation
 
 
@@ -25,12 +25,11 @@ def with_states(citations: Sequence[Citation], store: Store) -> tuple[Citation, 
     """Give the citations with the state of their files, unknown where the folder that was indexed is not there to look at."""
     folders = [Path(folder) for folder in store.meta().folders]
     known = store.state([citation.source for citation in citations])
-    noted = store.noted()
-    states = {c.source: _state(c, known.get(c.source), noted, folders) for c in citations}
+    states = {c.source: _state(c, known.get(c.source), store, folders) for c in citations}
     return tuple(replace(citation, state=states[citation.source]) for citation in citations)
 
 
-def _state(citation: Citation, known: FileState | None, noted: Mapping[str, Noted], folders: Sequence[Path]) -> State:
+def _state(citation: Citation, known: FileState | None, store: Store, folders: Sequence[Path]) -> State:
     try:
         if not all(folder.is_dir() for folder in folders):
             return State.UNKNOWN
@@ -40,7 +39,8 @@ def _state(citation: Citation, known: FileState | None, noted: Mapping[str, Note
         if known is None or known.sha256 != citation.sha256:
             return State.CHANGED  # perhaps so long ago that the index has it already
         if source != citation.source:  # it lies in a container, of which all is noted that can be compared
-            known = noted[source].state if source in noted else None
+            noted = store.noted([source]).get(source)
+            known = noted.state if noted else None
         if known is None or known.size != path.stat().st_size:
             return State.CHANGED
         return State.UNCHANGED if sha256_of(path) == known.sha256 else State.CHANGED

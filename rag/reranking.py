@@ -9,12 +9,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.retriever import RRF_K
+from rag.dates import DatedRetriever
+from rag.retriever import RRF_K, HybridRetriever
 
 if TYPE_CHECKING:
-    from rag.types import Finder, Hit, Retriever
+    from pathlib import Path
+
+    from rag.store import Store
+    from rag.types import Encoder, Finder, Hit, Retriever
 
 READ = 20  # hits that are looked at, about 15 ms each; from further down few could rise among the eight that are read
+
+
+def retriever_over(store: Store, folder: Path, encoder: Encoder, finder: Finder | None) -> Retriever:
+    """Search an open index in every way there is; without a ``finder`` the hits stay as the searches rank them."""
+    retriever = DatedRetriever(HybridRetriever(store, folder, encoder))
+    return RerankingRetriever(retriever, finder) if finder else retriever
 
 
 class RerankingRetriever:

@@ -221,17 +221,23 @@ class Store:
 
     def state(self, sources: Iterable[str] | None = None) -> dict[str, FileState]:
         """Give for each source, or for those named that are there, its file's size, modification time and hash."""
-        which = "" if sources is None else "WHERE source IN (SELECT value FROM json_each(?))"
-        named = [] if sources is None else [json.dumps(list(sources))]
-        rows = self._rows(f"SELECT source, size, mtime_ns, sha256 FROM documents {which} ORDER BY source", *named)  # noqa: S608
+        rows = self._named("SELECT source, size, mtime_ns, sha256 FROM documents", sources)
         return {source: FileState(*state) for source, *state in rows}
 
-    def noted(self) -> dict[str, Noted]:
-        """Give what was noted of each container and refused file; the state of a refused article is that of its container."""
+    def noted(self, sources: Iterable[str] | None = None) -> dict[str, Noted]:
+        """Give what was noted of each container and refused file, or of those named.
+
+        The state of a refused article is that of its container.
+        """
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'notes'"):
             return {}  # an older format, open for reading
-        rows = self._rows("SELECT source, size, mtime_ns, sha256, reason FROM notes ORDER BY source")
+        rows = self._named("SELECT source, size, mtime_ns, sha256, reason FROM notes", sources)
         return {source: Noted(FileState(*state), reason) for source, *state, reason in rows}
+
+    def _named(self, sql: str, sources: Iterable[str] | None) -> list[sqlite3.Row]:
+        which = "" if sources is None else "WHERE source IN (SELECT value FROM json_each(?))"
+        named = [] if sources is None else [json.dumps(list(sources))]
+        return self._rows(f"{sql} {which} ORDER BY source", *named)
 
     def documents(self) -> list[Listing]:
         """List the documents by source."""

@@ -15,7 +15,7 @@ from fakes import FakeEncoder, ScriptedGenerator, count_words
 from rich.console import Console
 from test_indexer import run, write
 
-from rag import answerability, render
+from rag import answerability, assistant, render
 from rag.assistant import Assistant
 from rag.freshness import with_states
 from rag.indexer import index_folder
@@ -24,7 +24,7 @@ from rag.render import Turn
 from rag.retriever import HybridRetriever
 from rag.store import Store
 from rag.terminal import show_answer
-from rag.types import Citation, State
+from rag.types import Citation, State, Status
 
 QUESTION = "How many exhibits did the expo in Multan have?"
 SENTENCE = "The expo in Multan had 2,500 exhibits and 40 halls."
@@ -59,6 +59,15 @@ def asked(folder, *, meanwhile=lambda: None):
         answer = assistant.ask(QUESTION)
     assert answer.citations
     return answer
+
+
+def test_no_file_is_read_for_an_answer_that_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(answerability, "THRESHOLD", 1.1)
+    monkeypatch.setattr(assistant, "with_states", lambda *_: pytest.fail("looked at a file"))
+    index, encoder = folder.parent / "index", FakeEncoder()
+    store, generator = Store.open(index), ScriptedGenerator("The expo in Multan had 2,500 exhibits.")
+    with Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=3) as refusing:
+        assert refusing.ask(QUESTION).status is Status.REFUSED
 
 
 def states(answer):
