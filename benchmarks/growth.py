@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -73,22 +73,17 @@ class Corpus:
         return time.process_time() - started, summary
 
 
-def repeated(work: Callable[[], float]) -> float:
-    """Give the median of some runs."""
-    return median(work() for _ in range(REPEATS))
-
-
 def costs(corpus: Corpus) -> tuple[float, float]:
-    """Give what a run costs when nothing has changed, and when one article has."""
-
-    def changed() -> float:
+    """Give what a run costs when nothing has changed, and when one article has: medians of runs that take turns."""
+    unchanged, changed = [], []
+    for _ in range(REPEATS):
+        unchanged.append(corpus.update()[0])
         corpus.edit()
         seconds, summary = corpus.update()
         if summary.changed != 1 or not 0 < summary.embedded <= summary.passages / summary.documents:
             raise SystemExit(f"not what was changed: {summary}")
-        return seconds
-
-    return repeated(lambda: corpus.update()[0]), repeated(changed)
+        changed.append(seconds)
+    return median(unchanged), median(changed)
 
 
 def seconds_to_embed(sentences: Sequence[str]) -> float:
@@ -110,13 +105,18 @@ def seconds_to_embed(sentences: Sequence[str]) -> float:
 
 def main(work: Path) -> None:
     """Print the page."""
-    print("# What an index costs as it grows\n")
-    print("Generated articles of some 410 words; processor seconds (`make bench-growth`), medians of", REPEATS, "runs.\n")
     corpus = Corpus(work / "first")
     corpus.grow(ARTICLES)
     first, summary = corpus.update()
     unchanged, changed = costs(corpus)
-    passage = seconds_to_embed(Writer(5).sentences(5 * SAMPLE))
+    shutil.rmtree(corpus.folder.parent)
+    corpus, growing = Corpus(work / "growing"), []
+    for articles in SIZES:
+        corpus.grow(articles)
+        passages = corpus.update()[1].passages
+        growing.append((passages, *costs(corpus)))
+    shutil.rmtree(corpus.folder.parent)
+    passage = seconds_to_embed(Writer(5).sentences(5 * SAMPLE))  # last: it loads much that Python's collector then goes through
     real = first + passage * summary.passages
     rows = [
         (f"first run, {summary.documents:,} articles, {summary.passages:,} passages", first),
@@ -125,20 +125,15 @@ def main(work: Path) -> None:
         ("one article changed, what changed in it embedded", changed),
         ("the same, less the second run", changed - unchanged),
     ]
+    print("# What an index costs as it grows\n")
+    print("Generated articles of some 410 words; processor seconds (`make bench-growth`), medians of", REPEATS, "runs.\n")
     head = ["run", "seconds", "share of the first", "share of the first with the real encoder"]
     table(head, [[name, f"{seconds:.3f}", f"{seconds / first:.3%}", f"{seconds / real:.3%}"] for name, seconds in rows])
-    print(f"\nThe real encoder takes {passage * 1000:.1f} ms a passage ({1 / passage:.0f} a second of one processor).\n")
-    shutil.rmtree(corpus.folder.parent)
-    corpus, rows = Corpus(work / "growing"), []
-    for articles in SIZES:
-        corpus.grow(articles)
-        passages = corpus.update()[1].passages
-        unchanged, changed = costs(corpus)
-        rows.append(
-            [f"{passages:,}", f"{1000 * unchanged:.1f}", f"{1000 * changed:.1f}", f"{1000 * (changed - unchanged):.1f}"]
-        )
-    table(["passages", "ms, nothing changed", "ms, one article changed", "difference"], rows)
-    shutil.rmtree(corpus.folder.parent)
+    print(f"The real encoder takes {passage * 1000:.1f} ms a passage ({1 / passage:.0f} a second of one processor).\n")
+    table(
+        ["passages", "ms, nothing changed", "ms, one article changed", "difference"],
+        [[f"{n:,}", *(f"{1000 * seconds:.1f}" for seconds in (idle, edit, edit - idle))] for n, idle, edit in growing],
+    )
 
 
 if __name__ == "__main__":
