@@ -16,7 +16,7 @@ BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
-.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth fit-refusal train-checker screenshots clean
+.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth fit-refusal train-checker train-probe screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-q
 
 train-checker: .venv/.installed-dev ## train the checker: make train-checker DATA=folder
 	.venv/bin/python training/train_checker.py "$(DATA)"
+
+train-probe: .venv/.installed-dev ## train the probe of the generator's states: make train-probe DATA=folder
+	.venv/bin/python training/train_probe.py "$(DATA)"
 
 screenshots: .venv/.installed-dev ## remake the pictures of the README
 	.venv/bin/python tests/screenshots.py

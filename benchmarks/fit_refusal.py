@@ -2,10 +2,11 @@
 
 usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.jsonl --details DETAILS.jsonl`, one for each set
 
-A logistic regression in which every set counts alike, one for answers that the checker had a say in and one for those without
-it; the one of which no file is given stays as it is. A signal whose weight would fall below nought is left out: more support
-never makes an answer less likely. The threshold is the highest at which at most one answerable question in ten is refused, in
-the mean of the sets. All that is printed is tenfold cross-validated: no question is weighed by a fit that has seen it.
+A logistic regression in which every set counts alike: one for answers that checker and probe had a say in, one for those with
+the checker alone, one for those without either; the one of which no file is given stays as it is. A signal whose weight would
+fall below nought is left out: more support never makes an answer less likely. The threshold is the highest at which at most one
+answerable question in ten is refused, in the mean of the sets. All that is printed is tenfold cross-validated: no question is
+weighed by a fit that has seen it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rag.config import load_config
 
 TARGET = Path(__file__).parent.parent / "rag" / "refusal.toml"
 THRESHOLDS = np.arange(0.01, 1.0, 0.01)
+TABLES = {"with_probe": {"found", "known"}, "with_checker": {"found"}, "without_checker": set[str]()}
 NEEDLESS = 0.10  # of the answerable questions, that may be refused
 SEED = 0
 Floats = NDArray[np.float64]
@@ -38,12 +40,12 @@ def main(files: list[str]) -> None:
     parts = re.split(r"^\[(\w+)\]\n", TARGET.read_text(encoding="utf-8"), flags=re.MULTILINE)
     before = dict(zip(parts[1::2], (part.rstrip() + "\n" for part in parts[2::2]), strict=True))
     threshold, tables = float(re.search(r"^threshold = (\S+)", parts[0], re.MULTILINE)[1]), []  # type: ignore[index]
-    for table, with_checker in (("with_checker", True), ("without_checker", False)):
+    for table, needed in TABLES.items():
         print(table)
-        some = {name: lines for name, lines in sets.items() if lines and ("found" in lines[0]["signals"]) is with_checker}
+        some = {name: seen for name, lines in sets.items() if (seen := of_table(lines, needed))}
         if some:
             unseen = cross_validated(some)
-            threshold = highest_threshold(unseen) if with_checker else threshold
+            threshold = highest_threshold(unseen) if table == next(iter(TABLES)) else threshold
             for name, (probability, answerable) in unseen.items():
                 show(name, probability, answerable, threshold)
         tables.append(f"\n[{table}]\n{fitted(some) if some else before[table]}")
@@ -54,6 +56,15 @@ def main(files: list[str]) -> None:
     )
     TARGET.write_text(f"{head}threshold = {threshold:.2f}\n{''.join(tables)}", encoding="utf-8")
     print(TARGET.read_text(encoding="utf-8"))
+
+
+def of_table(lines: list[dict[str, Any]], needed: set[str]) -> list[dict[str, Any]]:
+    """Give the lines without the signals that a table does not weigh; none where they lack one that it does."""
+    there = set(lines[0]["signals"]) if lines else set()
+    if not needed <= there or ("found" in needed) != ("found" in there):
+        return []
+    left_out = {"known"} - needed
+    return [{**line, "signals": {k: v for k, v in line["signals"].items() if k not in left_out}} for line in lines]
 
 
 def prepared(sets: dict[str, list[dict[str, Any]]]) -> tuple[list[str], Floats, NDArray[np.bool_], Floats]:

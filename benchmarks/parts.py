@@ -41,13 +41,13 @@ class Kept:
         else:
             started = time.perf_counter()
             pieces = list(self._generator.generate(messages, max_new_tokens=max_new_tokens))
-            draft, surprisal = "".join(piece.text for piece in pieces), pieces[-1].surprisal
-            line = {"generator": key[0], "prompt": key[1], "draft": draft, "surprisal": surprisal}
+            line = {"generator": key[0], "prompt": key[1], "draft": "".join(piece.text for piece in pieces)}
+            line |= {"surprisal": pieces[-1].surprisal, "known": pieces[-1].known}
             line["seconds"] = time.perf_counter() - started
             self._drafts[key] = line
             with self._file.open("a", encoding="utf-8") as file:
                 file.write(f"{json_line(line)}\n")
-        yield Written(self._drafts[key]["draft"], self._drafts[key]["surprisal"])
+        yield Written(*(self._drafts[key][name] for name in ("draft", "surprisal", "known")))
 
     def beside(self, generator: Generator, name: str) -> Kept:
         """Give another generator that keeps its drafts in the same file."""

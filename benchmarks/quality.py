@@ -32,7 +32,7 @@ from rag.encoder import SentenceEncoder
 from rag.evaluation import MEANINGS, Outcome, Question, details, evaluate, load_questions, measure
 from rag.generator import CausalGenerator
 from rag.measures import holds, overlap
-from rag.models import checker_files, ensure
+from rag.models import checker_files, ensure, probe_weights
 from rag.record import json_line
 from rag.reranking import READ, RerankingRetriever
 from rag.retriever import HybridRetriever
@@ -178,7 +178,7 @@ def side_by_side(
     draw = random.Random(SEED)  # noqa: S311 - no secret
     drawn = {name: draw.sample(of_set, min(DRAWN, len(of_set))) for name, of_set in questions.items() if name in SIDE_BY_SIDE}
     for generator in names:
-        model = CausalGenerator(ensure(generator, "generator"))
+        model = CausalGenerator(ensure(generator, "generator"), probe=probe_weights(generator))
         other = replace(parts, generator=parts.generator.beside(model, generator))
         outcomes = {name: asked(other, indexes[name], of_set) for name, of_set in drawn.items()}
         seconds = [o.seconds for of_set in outcomes.values() for o in of_set]
@@ -205,7 +205,7 @@ def main() -> None:
     files = checker_files() if config.checker else None
     checker = Checker(*files) if files else None
     work.mkdir(parents=True, exist_ok=True)
-    generator = CausalGenerator(ensure(config.generator, "generator"))
+    generator = CausalGenerator(ensure(config.generator, "generator"), probe=probe_weights(config.generator))
     parts = Parts(encoder, checker, Kept(generator, config.generator, work / "drafts.jsonl"), config)
     started = time.perf_counter()
 

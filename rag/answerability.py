@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rag.evidence import Evidence
     from rag.grounding import Grounded
-    from rag.types import Hit
+    from rag.types import Hit, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Fit:
     weights: Mapping[str, float]
 
 
-def _read_fits() -> tuple[float, dict[bool, Fit]]:
+def _read_fits() -> tuple[float, tuple[Fit, ...]]:
     table = tomllib.loads(files("rag").joinpath("refusal.toml").read_text(encoding="utf-8"))
-    fits = {checked: table[name] for checked, name in ((True, "with_checker"), (False, "without_checker"))}
-    return table["threshold"], {checked: Fit(fit["intercept"], fit["weights"]) for checked, fit in fits.items()}
+    fits = (table[name] for name in ("with_probe", "with_checker", "without_checker"))
+    return table["threshold"], tuple(Fit(fit["intercept"], fit["weights"]) for fit in fits)
 
 
-# Below the threshold a question is refused; there is a fit for answers with the checker (True) and one for those without.
+# Below the threshold a question is refused; the fits are in the order of how much must have been measured for them.
 THRESHOLD, FITS = _read_fits()
 
 ASKS_NUMBER = re.compile(
@@ -66,7 +66,7 @@ DATE_WORDS = content_terms(
 )
 
 
-def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded, surprisal: float) -> dict[str, float]:
+def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded, written: Written) -> dict[str, float]:
     """Measure how near what would be published comes to the question; each in 0..1, larger is better.
 
     ``passage_cosine`` and ``sentence_cosine`` compare the question with the best passage and the best cited sentence;
@@ -74,7 +74,8 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
     names in one or its heading; ``numbers_held`` that of its numbers in the passages of the cited ones; ``type_fits`` says
     whether the kind of thing asked for is there, ``backed`` whether the articles back any of the draft. Where the
     checker looked, ``found`` is its surest passage and ``found_cited`` its surest of the sentences that would be cited.
-    ``sure`` is how sure the generator was of the most doubtful words of its draft, from their mean ``surprisal``.
+    ``sure`` is how sure the generator was of the most doubtful words of its draft, the last of which was ``written``;
+    ``known``, where its states were looked at, how likely it knows from what it read.
     """
     spans = {(c.source, c.start) for c in grounded.citations}
     cited = [i for i, s in enumerate(evidence.sentences) if (s.document.source, s.start) in spans]
@@ -83,6 +84,7 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
     beside = frozenset[str]().union(*(s.passage_words for s in sentences))
     seen = [hit.found.probability for hit in hits if hit.found]
     found = {"found": max(seen), "found_cited": max((float(evidence.found[i]) for i in cited), default=0.0)} if seen else {}
+    known = {} if written.known is None else {"known": written.known}
     return found | {
         "passage_cosine": max((hit.cosine for hit in hits), default=0.0),
         "sentence_cosine": max((float(evidence.likeness[i]) for i in cited), default=0.0),
@@ -90,7 +92,8 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
         "names_held": max((_share_in(named, s.words | {*words(s.passage.heading)}) for s in sentences), default=0.0),
         "numbers_held": _share_in({n for n in numbers(question) if len(n) > 1}, beside),  # "give two reasons" asks for no 2
         "type_fits": float(type_fits(question, " ".join(claim.text for claim in grounded.claims if claim.markers))),
-        "sure": math.exp(-surprisal),
+        "sure": math.exp(-written.surprisal),
+        **known,
         "backed": float(any(claim.markers and (claim.drafted or not claim.quoted) for claim in grounded.claims)),
     }
 
@@ -102,8 +105,8 @@ def probability(measured: Mapping[str, float]) -> float:
 
 
 def fit_of(measured: Mapping[str, float]) -> Fit:
-    """Give what weighs these signals: whether the checker had a say is seen in them."""
-    return FITS["found" in measured]
+    """Give what weighs these signals: whether the checker and the probe had a say is seen in them."""
+    return next((fit for fit in FITS if fit.weights.keys() <= measured.keys()), FITS[-1])
 
 
 def missing_words(question: str, evidence: Evidence) -> list[str]:

@@ -23,12 +23,12 @@ from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.freshness import with_states
 from rag.generator import CausalGenerator
 from rag.grounding import Grounded, ground
-from rag.models import checker_files, ensure, silent
+from rag.models import checker_files, ensure, probe_weights, silent
 from rag.question import check_question, standalone
 from rag.quoting import in_own_words, with_nearest
 from rag.reranking import retriever_over
 from rag.store import Store
-from rag.types import Answer, Status, Verdict
+from rag.types import Answer, Status, Verdict, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 MAX_NEW_TOKENS = 96
 CLOSEST = 3  # articles named by a refusal
+NOTHING_WRITTEN = Written("", 0.0)
 NEAR_ENOUGH = 0.15  # cosine of the best passage; below it none is about the question, and the generator is not asked
 
 
@@ -94,7 +95,7 @@ class Assistant:
             return cls(
                 retriever_over(store, config.index, encoder, checker),
                 encoder,
-                CausalGenerator(generator_folder),
+                CausalGenerator(generator_folder, probe=probe_weights(config.generator)),
                 verifier=checker,
                 store=store,
                 passages_read=config.passages_read,
@@ -155,7 +156,7 @@ class Assistant:
                 if piece is None:
                     break
                 inquiry.draft += piece.text
-                inquiry.surprisal = piece.surprisal
+                inquiry.written = piece
                 finished = len(claims_of(inquiry.draft, growing=True))
                 if finished > checked:
                     checked = finished
@@ -193,7 +194,7 @@ class _Inquiry:
     disagreements: Sequence[Disagreement] = ()
     prompt: tuple[Message, ...] = ()
     draft: str = ""
-    surprisal: float = 0.0
+    written: Written = NOTHING_WRITTEN
     signals: dict[str, float] = field(default_factory=dict)
     answerability: float = 0.0
     timings_ms: dict[str, float] = field(default_factory=dict)
@@ -227,7 +228,7 @@ class _Inquiry:
     def weigh(self, grounded: Grounded) -> None:
         """Compute the answerability. It only grows with the draft: what a reader has seen is not taken back."""
         if grounded.citations:
-            self.signals = answerability.signals(self.standalone, self.hits, self.evidence, grounded, self.surprisal)
+            self.signals = answerability.signals(self.standalone, self.hits, self.evidence, grounded, self.written)
             self.answerability = max(self.answerability, answerability.probability(self.signals))
 
     def answer(self, grounded: Grounded) -> Answer:

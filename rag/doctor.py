@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.errors import RagError
-from rag.models import CHECKER, cache_folder, checker_weights, ensure, verify
+from rag.models import CHECKER, cache_folder, checker_weights, ensure, probe_weights, verify
 from rag.store import Store
 from rag.vectors import Vectors
 
@@ -58,6 +58,7 @@ def examine(
     yield encoder
     yield _model(config.generator, "generator")
     yield _checker(config)
+    yield _probe(config)
     working("reading the index")
     yield from _index(config, None if encoder.problem else load_encoder)
 
@@ -109,6 +110,14 @@ def _checker(config: Config) -> Finding:
         return Finding("checker", f"bytes as recorded, over {CHECKER.base}")
     except RagError as error:
         return Finding("checker", "", str(error))
+
+
+def _probe(config: Config) -> Finding:
+    try:
+        there = probe_weights(config.generator)
+        return Finding("probe", "bytes as recorded" if there else f"none for {config.generator}; answers are weighed without")
+    except RagError as error:
+        return Finding("probe", "", str(error))
 
 
 def _index(config: Config, load_encoder: Callable[[Path], Encoder] | None) -> Iterator[Finding]:

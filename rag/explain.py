@@ -32,6 +32,7 @@ SIGNALS = {
     "numbers_held": "share of the question's numbers in the passages that would be cited (1 when it has none)",
     "type_fits": "1 when the answer adds the kind of thing asked for (a number, date or name, where one is), else 0",
     "sure": "how sure the model was of the most doubtful words that it wrote (their probability, as a geometric mean)",
+    "known": "probability of a probe of the model's inner states that the passages it read answer the question",
     "backed": "1 when the articles back a sentence that the model wrote, else 0",
 }
 CHECKS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from heapq import nlargest
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,13 @@ from rag.runtime import needed, offline_libraries, working_dtype
 from rag.types import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
     from transformers import TextIteratorStreamer
 
+    from rag.probe import Probe
     from rag.types import Message
 
 # A step that checks eight proposed tokens costs little more than a step that writes one (140 against 110 ms), and answers
@@ -31,10 +33,10 @@ DOUBTFUL = 3
 class CausalGenerator:
     """A :class:`rag.types.Generator` over transformers: greedy, with prompt-lookup decoding, one reply at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32.
+    def __init__(self, folder: Path, *, probe: Path | None = None) -> None:
+        """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32, and those of a probe of its states.
 
-        :raises ModelError: a package is missing, or the folder does not load.
+        :raises ModelError: a package is missing, or the folder or the probe does not load.
         """
         with needed():
             offline_libraries()
@@ -50,6 +52,7 @@ class CausalGenerator:
         except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
             reason = " ".join(str(error).split())
             raise ModelDamaged(f"the generator in {folder} does not load ({reason}); run `rag models --fetch`") from error
+        self._probe = _probe(probe) if probe else None
         self._one_at_a_time = threading.Lock()
 
     def prompt_ids(self, messages: Sequence[Message]) -> Any:  # noqa: ANN401 - a transformers BatchEncoding
@@ -73,7 +76,8 @@ class CausalGenerator:
 
         def compute() -> None:
             try:
-                with self._one_at_a_time:  # held by who computes, not by who reads: a reader may pause, or never come back
+                # The lock is held by who computes, not by who reads: a reader may pause, or never come back.
+                with self._one_at_a_time, self._probed(messages, reply):
                     if not stop.is_set():
                         self._model.generate(
                             **self.prompt_ids(messages),
@@ -93,12 +97,37 @@ class CausalGenerator:
         worker.start()
         try:
             for text in streamer:
-                yield Written(text, reply.surprisal())
+                yield Written(text, reply.surprisal(), reply.known)
         finally:
             stop.set()
             worker.join()
         if failure:
             raise failure[0]
+
+    @contextmanager
+    def _probed(self, messages: Sequence[Message], reply: _Reply) -> Iterator[None]:
+        """Have the probe look on while the prompt is read: at the last paragraph of what is asked."""
+        if not (probe := self._probe):
+            yield
+            return
+        question = messages[-1]["content"].rsplit("\n\n", 1)[-1]
+        asked = len(self._tokenizer(question, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+        def look(_layer: object, _read: object, states: Tensor) -> None:
+            if reply.known is None:
+                reply.known = probe.read(states[0, : reply.prompt], asked)  # behind it stand tokens that are proposed already
+
+        handle = self._model.model.layers[probe.layer - 1].register_forward_hook(look)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+def _probe(weights: Path) -> Probe:
+    from rag.probe import Probe
+
+    return Probe(weights)
 
 
 class _Reply:
@@ -111,8 +140,9 @@ class _Reply:
 
     def __init__(self, streamer: TextIteratorStreamer) -> None:
         self._streamer = streamer
-        self._prompt = self._end = 0  # places, in tokens
+        self.prompt = self._end = 0  # places, in tokens
         self._surprisals: dict[int, float] = {}
+        self.known: float | None = None
 
     def __call__(self, ids: Tensor, scores: Tensor) -> Tensor:
         """Note the surprisal of the token that follows ``ids`` ``(1, length)``; the scores ``(1, words)`` stay as they are."""
@@ -121,7 +151,7 @@ class _Reply:
 
     def put(self, tokens: Tensor) -> None:
         """Take the prompt first, then the tokens written."""
-        self._prompt = self._prompt or tokens.numel()
+        self.prompt = self.prompt or tokens.numel()
         self._end += tokens.numel()
         self._streamer.put(tokens)  # type: ignore[no-untyped-call]
 
@@ -131,5 +161,5 @@ class _Reply:
 
     def surprisal(self) -> float:
         """Give the mean over the most surprising of the tokens written so far, in nats."""
-        most = nlargest(DOUBTFUL, (self._surprisals[place] for place in range(self._prompt, self._end)))
+        most = nlargest(DOUBTFUL, (self._surprisals[place] for place in range(self.prompt, self._end)))
         return fmean(most) if most else 0.0

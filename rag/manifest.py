@@ -1,6 +1,6 @@
 """The models that are known by name, and the hashes of every byte they are made of.
 
-The data is in ``manifest.toml``, and of the checker, which ``training/`` makes, in ``checker.toml``.
+The data is in ``manifest.toml``, and of what ``training/`` makes in ``checker.toml`` and ``probe.toml``.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Weights that lie in the package, to be laid over those of the encoder ``base``."""
+    """Weights that lie in the package, and the model ``base`` that they are of use with."""
 
     base: str
     licence: str
@@ -72,9 +72,9 @@ class Trained:
     sha256: str
 
 
-def read_checker() -> Trained:
-    """Give what ``checker.toml`` says of the checker's weights."""
-    table = tomllib.loads(files("rag").joinpath("checker.toml").read_text(encoding="utf-8"))
+def read_trained(name: str) -> Trained:
+    """Give what ``checker.toml`` or ``probe.toml`` says of the weights beside it."""
+    table = tomllib.loads(files("rag").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
     return Trained(**{name: table[name] for name in ("base", "licence", "bytes", "sha256")})
 
 

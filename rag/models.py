@@ -22,15 +22,19 @@ from filelock import FileLock
 from rag import conversion
 from rag.errors import ConfigError, ModelDamaged, ModelError, ModelMissing
 from rag.fetch import fetch_files, fetch_snapshot, sha256_of
-from rag.manifest import read_checker, read_manifest
+from rag.manifest import read_manifest, read_trained
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rag.fetch import Progress
-    from rag.manifest import Model, Role
+    from rag.manifest import Model, Role, Trained
 
 MANIFEST = read_manifest()
-CHECKER = read_checker()
+CHECKER = read_trained("checker")
 CHECKER_WEIGHTS = Path(__file__).with_name("checker.safetensors")
+PROBE = read_trained("probe")
+PROBE_WEIGHTS = Path(__file__).with_name("probe.safetensors")
 RECORD = "manifest.json"
 State = Literal["ready", "absent", "damaged"]
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -115,13 +119,23 @@ def checker_weights() -> Path | None:
 
     :raises ModelDamaged: it has other bytes than ``checker.toml`` names.
     """
-    if not CHECKER_WEIGHTS.is_file():
+    return _weights(CHECKER_WEIGHTS, CHECKER, "install again, or set checker = false")
+
+
+def probe_weights(generator: str) -> Path | None:
+    """Give the file of the weights of the probe of a generator's states; None where it has none, and everything works without.
+
+    :raises ModelDamaged: it has other bytes than ``probe.toml`` names.
+    """
+    return _weights(PROBE_WEIGHTS, PROBE, "install again") if generator == PROBE.base else None
+
+
+def _weights(file: Path, trained: Trained, remedy: str) -> Path | None:
+    if not file.is_file():
         return None
-    if (actual := sha256_of(CHECKER_WEIGHTS)) != CHECKER.sha256:
-        raise ModelDamaged(
-            f"{CHECKER_WEIGHTS} has SHA-256 {actual} instead of {CHECKER.sha256}; install again, or set checker = false"
-        )
-    return CHECKER_WEIGHTS
+    if (actual := sha256_of(file)) != trained.sha256:
+        raise ModelDamaged(f"{file} has SHA-256 {actual} instead of {trained.sha256}; {remedy}")
+    return file
 
 
 def checker_files(*, progress: Progress = silent) -> tuple[Path, Path] | None:
@@ -156,7 +170,9 @@ def installed() -> list[Installed]:
     root = cache_folder()
     others = sorted(path for path in root.glob("[!.]*") if path.is_dir() and path.name not in MANIFEST)
     known = [_row(root / name, model) for name, model in MANIFEST.items()]
-    return [*known, _checker_row(), *(_row(folder, None) for folder in others)]
+    checker = _trained_row("checker", CHECKER_WEIGHTS, CHECKER, checker_weights)
+    probe = _trained_row("probe", PROBE_WEIGHTS, PROBE, lambda: probe_weights(PROBE.base))
+    return [*known, checker, probe, *(_row(folder, None) for folder in others)]
 
 
 def _local(spec: str) -> Path | None:
@@ -289,13 +305,13 @@ def _require_intact(spec: str, folder: Path, *, hashes: bool) -> None:
         raise ModelDamaged(f"{spec} in {folder} is damaged: {damage}; run `rag models --fetch {spec}`")
 
 
-def _checker_row() -> Installed:
+def _trained_row(name: str, file: Path, trained: Trained, weights: Callable[[], Path | None]) -> Installed:
     try:
-        state: State = "ready" if checker_weights() else "absent"
+        state: State = "ready" if weights() else "absent"
     except ModelDamaged:
         state = "damaged"
     origin = "this repository" if state == "ready" else ""
-    return Installed("checker", "checker", state, origin, CHECKER.licence, CHECKER.sha256, CHECKER.bytes, CHECKER_WEIGHTS)
+    return Installed(name, name, state, origin, trained.licence, trained.sha256, trained.bytes, file)
 
 
 def _row(folder: Path, model: Model | None) -> Installed:

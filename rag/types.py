@@ -286,11 +286,13 @@ class Written:
     """A piece of a reply.
 
     ``surprisal`` is how surprising to the model that chose them the most surprising tokens written so far are, in nats: 0 where
-    no other was possible.
+    no other was possible. ``known`` is the probability (0..1), seen in the states in which the model read the prompt, that the
+    passages answer the question; None where nothing looked.
     """
 
     text: str
     surprisal: float
+    known: float | None = None
 
 
 class Generator(Protocol):

@@ -76,9 +76,11 @@ def put(store: Store, *documents: Document, encoder: FakeEncoder | None = None) 
 class ScriptedGenerator:
     """Writes given pieces, whatever it is asked; keeps the prompts and how each reply ended."""
 
-    def __init__(self, *pieces: str, fails: Exception | None = None, surprisal: float = 0.1) -> None:
+    def __init__(
+        self, *pieces: str, fails: Exception | None = None, surprisal: float = 0.1, known: float | None = None
+    ) -> None:
         self.pieces = pieces
-        self.surprisal = surprisal
+        self.surprisal, self.known = surprisal, known
         self.fails = fails
         self.prompts: list[list[Message]] = []
         self.written = 0
@@ -90,7 +92,7 @@ class ScriptedGenerator:
         try:
             for piece in self.pieces:
                 self.written += 1
-                yield Written(piece, self.surprisal)
+                yield Written(piece, self.surprisal, self.known)
             if self.fails:
                 raise self.fails
         except GeneratorExit:

@@ -7,25 +7,25 @@ from fakes import FakeChecker, FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answerability import FITS, missing_words, probability, signals, type_fits
+from rag.answerability import FITS, fit_of, missing_words, probability, signals, type_fits
 from rag.evidence import NO_EVIDENCE, Evidence, gather
 from rag.grounding import Grounded, ground
 from rag.quoting import in_own_words
 from rag.reranking import RerankingRetriever
-from rag.types import Hit
+from rag.types import Hit, Written
 
-SURPRISAL = 0.1
+WRITTEN = Written("", 0.1, known=0.9)
 EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. Minister Ahsan Iqbal met Umar Saif in Islamabad."
 
 
 def checked(
     question: str, draft: str, *articles: str, checker: FakeChecker | None = None
-) -> tuple[str, list[Hit], Evidence, Grounded, float]:
+) -> tuple[str, list[Hit], Evidence, Grounded, Written]:
     """Give what ``signals`` and ``probability`` are computed from, the draft written without much doubt."""
     retriever = ListRetriever(*(document(f"{i}.txt", text) for i, text in enumerate(articles or (EXPO,))))
     hits = (RerankingRetriever(retriever, checker) if checker else retriever).retrieve(question, top_k=8)
     evidence = gather(question, hits, FakeEncoder())
-    return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder()), SURPRISAL
+    return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder()), WRITTEN
 
 
 def weighed(*given):
@@ -33,10 +33,11 @@ def weighed(*given):
 
 
 def test_what_was_fitted_is_measured_and_no_support_makes_an_answer_less_likely():
-    for with_checker, fit in FITS.items():
-        checker = FakeChecker("2,500") if with_checker else None
-        measured = signals(*checked("How many exhibits?", "It has 2,500 exhibits.", checker=checker))
-        assert set(fit.weights) <= set(measured)
+    asked = "How many exhibits?", "It has 2,500 exhibits."
+    *bare, _ = checked(*asked)
+    *found, _ = checked(*asked, checker=FakeChecker("2,500"))
+    for fit, seen, known in zip(FITS, (found, found, bare), (0.9, None, None), strict=True):
+        assert fit_of(signals(*seen, Written("", 0.1, known=known))) is fit
         assert all(weight > 0 for weight in fit.weights.values())
 
 
@@ -59,12 +60,18 @@ def test_a_draft_that_the_articles_do_not_back_makes_an_answer_less_likely_than_
     backed = ground(question, "It has 2,500 exhibits.", evidence, encoder=FakeEncoder())
     quoted = in_own_words(refuted, question, evidence)
     assert {c.quote for c in quoted.citations} == {c.quote for c in backed.citations}
-    assert weighed(question, hits, evidence, quoted, SURPRISAL) < weighed(question, hits, evidence, backed, SURPRISAL)
+    assert weighed(question, hits, evidence, quoted, WRITTEN) < weighed(question, hits, evidence, backed, WRITTEN)
 
 
 def test_a_draft_that_the_generator_was_unsure_of_makes_an_answer_less_likely():
     *given, _ = checked("How many exhibits?", "It has 2,500 exhibits.", checker=FakeChecker("2,500"))
-    assert weighed(*given, 2.0) < weighed(*given, 0.5) < weighed(*given, 0.0)
+    least, less, most = (weighed(*given, Written("", surprisal, known=0.5)) for surprisal in (2.0, 0.5, 0.0))
+    assert least < less < most
+
+
+def test_a_generator_that_seems_not_to_know_makes_an_answer_less_likely():
+    *given, _ = checked("How many exhibits?", "It has 2,500 exhibits.", checker=FakeChecker("2,500"))
+    assert weighed(*given, Written("", 0.1, known=0.1)) < weighed(*given, Written("", 0.1, known=0.9))
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,11 @@ TITLES = [
 ]
 
 
-def ask(draft=DRAFT, *, question=QUESTION, documents=(EXPO,), cosine=0.8, history=(), checker=None):
+def ask(draft=DRAFT, *, question=QUESTION, documents=(EXPO,), cosine=0.8, history=(), checker=None, known=None):
     retriever = ListRetriever(*documents, cosine=cosine)
     if checker:
         retriever = RerankingRetriever(retriever, checker)
-    asking = Assistant(retriever, FakeEncoder(), ScriptedGenerator(draft), verifier=checker, passages_read=4)
+    asking = Assistant(retriever, FakeEncoder(), ScriptedGenerator(draft, known=known), verifier=checker, passages_read=4)
     return asking.ask(question, history=history)
 
 
@@ -186,7 +186,7 @@ def test_a_refusal_with_nothing_to_publish_says_so_and_invents_no_probability(dr
 
 
 def test_every_signal_check_and_step_is_explained():
-    answer = ask("It has 2,500.", checker=FakeChecker("2,500"))
+    answer = ask("It has 2,500.", checker=FakeChecker("2,500"), known=0.9)
     assert set(SIGNALS) == set(answer.signals) > set(ask().signals)
     assert set(CHECKS) == {check.name for claim in answer.claims for check in claim.checks}
     assert set(STEPS) == set(answer.timings_ms)

@@ -39,7 +39,7 @@ def folder(tmp_path_factory) -> Path:
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-    entries = ["[UNK]", *(f"Ġ{word}" for word in [*VOCABULARY, *map(chr, range(33, 127))])]
+    entries = ["[UNK]", "Ċ", *(f"{space}{word}" for space in ("", "Ġ") for word in [*VOCABULARY, *map(chr, range(33, 127))])]
     tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(dict.fromkeys(entries))}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel()
     tokenizer.decoder = decoders.ByteLevel()

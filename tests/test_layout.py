@@ -23,7 +23,7 @@ ORDER = """
     runtime encoder crossencoder checker
     database store nearest vectors indexer watching freshness
     terms question copies retriever dates reranking
-    evidence disagreement prompt generator claims grounding quoting answerability
+    evidence disagreement prompt probe generator claims grounding quoting answerability
     assistant __init__
     record verification explain measures evaluation comparison questions batch doctor
     terminal progress chat cli

@@ -474,9 +474,10 @@ def test_a_hub_model_without_safetensors_or_without_a_hub_is_missing(hub, home, 
 
 
 def test_the_list_names_every_known_model_before_anything_is_fetched(home):
-    *rows, checker = models.installed()
+    *rows, checker, probe = models.installed()
     assert [row.name for row in rows] == list(models.MANIFEST) and {row.state for row in rows} == {"absent"}
     assert (checker.name, checker.state, checker.sha256) == ("checker", "ready", models.CHECKER.sha256)
+    assert (probe.name, probe.state, probe.sha256) == ("probe", "ready", models.PROBE.sha256)
     assert all(row.bytes > 10**7 and row.licence == "Apache-2.0" for row in rows)
 
 

@@ -8,12 +8,18 @@ import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from fakes import model_folder
+
+from rag.probe import ASKED
+from rag.types import Written
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 
-from pairs import VERDICTS, _exchanged, batches, pairs
+import train_probe
+from pairs import VERDICTS, batches, exchanged, pairs
 
 LONG = " ".join(f"word{i}" for i in range(200))
 QUESTION = {
@@ -82,12 +88,12 @@ def test_the_same_seed_gives_the_same_pairs_and_the_held_out_part_holds_its_own_
 def test_a_question_for_another_name_number_or_opposite_is_not_answered():
     passage = "In 2019 the Taizhou expo, the largest of its kind, had 2,500 exhibits."
     asked = "In 2019 what did the Taizhou expo, the largest, have?"
-    changed = {_exchanged(asked, passage, ["Lahore", "Karachi"], random.Random(seed)) for seed in range(40)}
+    changed = {exchanged(asked, passage, ["Lahore", "Karachi"], random.Random(seed)) for seed in range(40)}
     assert any("Lahore" in question or "Karachi" in question for question in changed)
     assert any("smallest" in question for question in changed)
     assert any("2019" not in question for question in changed)
     assert asked not in changed
-    assert _exchanged("what is it", passage, ["Lahore"], random.Random(0)) is None
+    assert exchanged("what is it", passage, ["Lahore"], random.Random(0)) is None
 
 
 def test_batches_hold_every_item_once_within_the_budget():
@@ -131,3 +137,49 @@ def pairs_of():
         Pair("Who?", "It has 2,500 exhibits.", False),
         Pair("It rained.", "It was dry.", verdict=1),
     ]
+
+
+def test_questions_for_the_probe_are_drawn_alike_for_a_seed_and_those_with_a_word_exchanged_have_no_answer(folder):
+    drawn = train_probe.questions(folder, seed=1)
+    assert drawn == train_probe.questions(folder, seed=1)
+    assert {item["answerable"] for item in drawn if item["question"] == QUESTION["question"]} == {True}
+    assert {item["answerable"] for item in drawn if item["question"] != QUESTION["question"]} <= {False}
+
+
+class Reading:
+    """A generator that shows its probe some states, and counts its replies."""
+
+    replies = 0
+
+    def generate(self, messages, *, max_new_tokens):
+        self.replies += 1
+        yield Written("", 0.0, known=self._probe.read(torch.arange(90.0)[:, None].expand(90, 4), 6))
+
+
+def test_states_are_kept_as_they_are_read_and_not_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(train_probe, "prompts", lambda items: ((item, []) for item in items))
+    monkeypatch.setattr(train_probe, "SHARD", 2)
+    generator = Reading()
+    train_probe.record([QUESTION] * 3, generator, tmp_path)
+    kept = train_probe.recorded(tmp_path)
+    assert kept["states"].shape == (3, ASKED, 4)
+    assert kept["states"][0, -6:, 0].tolist() == [79, 80, 81, 82, 83, 84]
+    assert kept["asked"].tolist() == [6, 6, 6]
+    next(iter(tmp_path.glob("*02.npz"))).unlink()  # as if it had been cut
+    train_probe.record([QUESTION] * 3, generator, tmp_path)
+    assert generator.replies == 4
+
+
+def test_a_head_learns_what_the_states_of_the_question_tell():
+    draw = torch.Generator().manual_seed(0)
+    states = torch.randn(3_100, ASKED, 8, generator=draw)
+    asked = torch.randint(4, 12, (3_100,), generator=draw)
+    answerable = (torch.rand(3_100, generator=draw) < 0.5).float()
+    states[:, -1, 3] += 6 * answerable  # one of the question's tokens tells
+    states[:, 0] += 9 * (1 - answerable)[:, None]  # and one before it must not
+    head = train_probe.trained(states[:3_000].half(), asked[:3_000], answerable[:3_000])
+    told = train_probe.figures(head, states[3_000:], asked[3_000:], answerable[3_000:], np.array(["squad2"] * 100))
+    assert told["all (100)"] > 0.9
+    same = states[3_000:].clone()
+    same[:, 0] = 0
+    assert torch.equal(*(head(some, train_probe._looked_at(asked[3_000:])) for some in (states[3_000:], same)))

@@ -84,7 +84,7 @@ def _question_pairs(items: Sequence[dict[str, Any]], draw: random.Random) -> Ite
             lead, passage, start = _window(item["passages"][place], draw, span, holds=True)
             moved = (span[0] - start + len(lead), span[1] - start + len(lead)) if span else None
             yield Pair(question, lead + passage, True, moved)
-            changed = None if item["answers"][0] in YES_NO else _exchanged(item["question"], passage, names, draw)
+            changed = None if item["answers"][0] in YES_NO else exchanged(item["question"], passage, names, draw)
             if changed:
                 yield Pair(_as_typed(changed, draw), lead + passage, False)
         if item.get("pair"):
@@ -148,7 +148,7 @@ def _as_typed(question: str, draw: random.Random) -> str:
     return bare if draw.random() < 0.4 else f"{bare}?"
 
 
-def _exchanged(question: str, passage: str, names: Sequence[str], draw: random.Random) -> str | None:
+def exchanged(question: str, passage: str, names: Sequence[str], draw: random.Random) -> str | None:
     """Ask for something else: a word turned into its opposite, or a name or number that the passage does not hold."""
     ways: list[tuple[int, int, str]] = []
     for match in WORD.finditer(question):

@@ -1,0 +1,207 @@
+"""Train the probe of the generator's states: data -> rag/probe.safetensors.
+
+usage: train_probe.py DATA_FOLDER [--work FOLDER] [--seed N]
+
+The generator reads the product's own prompt for each question, and the states over the question's words are kept in the work
+folder, some hundreds a file: a run that was cut goes on from them. A small head then learns from them whether the excerpts hold
+the answer; what it reaches on the held-out part of the data is printed. Deterministic for a seed on one machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pairs import NAME, exchanged, read
+from rich.progress import track
+from safetensors.torch import save_file
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from rag import prompt
+from rag.checker import Checker
+from rag.config import load_config
+from rag.encoder import SentenceEncoder
+from rag.evidence import Excerpt, excerpts, gather
+from rag.fetch import sha256_of
+from rag.generator import CausalGenerator
+from rag.measures import holds
+from rag.models import checker_files, ensure
+from rag.probe import AFTER, ASKED, Head
+from rag.types import Document, Encoder, Finder, Hit, Message, Passage
+
+TARGET = Path(__file__).parent.parent / "rag" / "probe.safetensors"
+LAYER = 14
+# Questions of each set, of those that can be answered and of those that cannot; all that look answerable and are not.
+MOST = {"squad2": 1600, "nq_open": 480, "qed": 440, "xquad_en": 350, "clapnq": 180, "musique": 160, "squad2_sample": 150}
+ALTERED = 900  # questions more, of which a word was exchanged so that the passages do not answer them
+SHARD = 400  # prompts a file
+EPOCHS, BATCH, RATE, DECAY = 6, 64, 2e-3, 0.1
+
+
+class Recorder:
+    """Stands where the generator has its probe, and keeps the states that it would look at."""
+
+    layer = LAYER
+
+    def __init__(self) -> None:
+        self.states = torch.empty(0)
+
+    def read(self, states: Tensor, asked: int) -> float:
+        """Keep the states of the question ``(tokens, width)``."""
+        self.states = states[-AFTER - min(asked, ASKED) : -AFTER].half()
+        return 0.5
+
+
+def questions(folder: Path, seed: int) -> list[dict[str, Any]]:
+    """Draw questions, with some made unanswerable, in a shuffled order; equal for equal seeds."""
+    draw = random.Random(seed)  # noqa: S311 - no secret
+    items = [item for part in ("train", "val") for item in read(folder / "qa.jsonl.gz", part) if item["set"] in MOST]
+    draw.shuffle(items)
+    names = sorted({match[0] for item in items for match in NAME.finditer(item["question"])})
+    drawn, altered, seen = [], [], Counter[tuple[str, bool]]()
+    for item in items:
+        kind = item["set"], item["answerable"]
+        seen[kind] += 1
+        if seen[kind] <= MOST[item["set"]]:
+            drawn.append(item)
+        if item["answerable"] and item["answers"] and len(altered) < ALTERED:
+            other = exchanged(item["question"], " ".join(p["text"] for p in item["passages"]), names, draw)
+            altered += [{**item, "question": other, "answerable": False}] if other else []
+    draw.shuffle(both := drawn + altered)
+    return both
+
+
+def hits_of(item: dict[str, Any], encoder: Encoder, finder: Finder) -> list[Hit]:
+    """Give an item's passages as if they had been searched for."""
+    documents = [Document(f"{i}", p["text"], p["title"] or "", None, "") for i, p in enumerate(item["passages"])]
+    passages = [Passage(document, 0, 0, len(document.text), document.title) for document in documents]
+    texts = [passage.headed for passage in passages]
+    found, vectors = finder.find(item["question"], texts), encoder.encode([item["question"], *texts])
+    cosines = vectors[1:] @ vectors[0]
+    order = sorted(range(len(passages)), key=lambda i: -(found[i].probability + 0.5 * cosines[i]))
+    return [Hit(passages[i], rank, 1 / rank, float(cosines[i]), 0.0, found=found[i]) for rank, i in enumerate(order, start=1)]
+
+
+def shows_the_answer(item: dict[str, Any], read: Sequence[Excerpt]) -> bool:
+    """Say whether what is read holds the answer, or a sentence of the evidence."""
+    text = "\n".join(excerpt.text for excerpt in read)
+    return holds(text, item["answers"]) or any(sentence in text for sentence in item["evidence"])
+
+
+def prompts(items: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[Message]]]:
+    """Yield the product's prompt for each question; not where an answer exists that the excerpts do not show."""
+    encoder, checker = SentenceEncoder(ensure(load_config().encoder, "encoder")), Checker(*checker_files())  # type: ignore[misc]
+    for item in items:
+        evidence = gather(item["question"], hits_of(item, encoder, checker), encoder)
+        chosen = excerpts(item["question"], evidence)
+        if not item["answerable"] or shows_the_answer(item, chosen):
+            yield item, prompt.reading(item["question"], chosen)
+
+
+def record(items: Sequence[dict[str, Any]], generator: CausalGenerator, work: Path) -> None:
+    """Keep the states of all prompts in files of the work folder; those that are there already stay."""
+    generator._probe = recorder = Recorder()  # type: ignore[assignment]
+    for first in track(range(0, len(items), SHARD), "reading"):
+        if (file := work / f"{first:06}.npz").exists():
+            continue
+        kept: list[tuple[dict[str, Any], Tensor]] = []
+        for item, messages in prompts(items[first : first + SHARD]):
+            next(generator.generate(messages, max_new_tokens=1))
+            kept.append((item, recorder.states))
+        states = np.zeros((len(kept), ASKED, kept[0][1].shape[1]), dtype=np.float16)
+        for row, (_, of_question) in enumerate(kept):
+            states[row, -len(of_question) :] = of_question.numpy()
+        columns = {name: [item[name] for item, _ in kept] for name in ("set", "split", "answerable")}
+        np.savez(file.with_suffix(".part.npz"), states=states, asked=[len(of_question) for _, of_question in kept], **columns)
+        file.with_suffix(".part.npz").replace(file)
+
+
+def recorded(work: Path) -> dict[str, NDArray[Any]]:
+    """Give all that was kept."""
+    files = [np.load(file) for file in sorted(work.glob("[0-9]*[0-9].npz"))]
+    return {name: np.concatenate([file[name] for file in files]) for name in files[0].files}
+
+
+def trained(states: Tensor, asked: Tensor, answerable: Tensor) -> Head:
+    """Fit a head to states ``(n, ASKED, width)`` of which the last ``asked`` ``(n,)`` count."""
+    head = Head(states.shape[-1])
+    sample = states[::3][_looked_at(asked[::3])].float()
+    head.mean.copy_(sample.mean(0))
+    head.scale.copy_(sample.std(0))
+    steps = EPOCHS * -(-len(states) // BATCH)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps)
+    for epoch in range(EPOCHS):
+        order = torch.from_numpy(np.random.default_rng(epoch).permutation(len(states)))
+        for chosen in order.split(BATCH):
+            logits = head(states[chosen].float(), _looked_at(asked[chosen]))
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, answerable[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return head.eval()
+
+
+def _looked_at(asked: Tensor) -> Tensor:
+    return torch.arange(ASKED) >= ASKED - asked[:, None]
+
+
+@torch.inference_mode()
+def figures(head: Head, states: Tensor, asked: Tensor, answerable: Tensor, sets: NDArray[Any]) -> dict[str, float]:
+    """Give the area under the curve, of all and of each set."""
+    logits = torch.cat([head(states[i].float(), _looked_at(asked[i])) for i in torch.arange(len(states)).split(256)]).numpy()
+    parts = {"all": sets == sets} | {name: sets == name for name in MOST}
+    known = answerable.numpy()
+    return {
+        f"{name} ({part.sum()})": round(float(roc_auc_score(known[part], logits[part])), 3)
+        for name, part in parts.items()
+        if len(set(known[part])) == 2
+    }
+
+
+def write(head: Head, base: str, *, seed: int, prompts_read: int) -> None:
+    """Put the head where the product finds it, in bf16, with its size and hash."""
+    tensors = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in head.state_dict().items()}
+    save_file(tensors, TARGET, metadata={"layer": str(LAYER)})
+    TARGET.with_suffix(".toml").write_text(
+        "# The weights of the probe of the generator's states: written by training/train_probe.py.\n"
+        f'base = "{base}"\nlicence = "Apache-2.0"\nbytes = {TARGET.stat().st_size}\nsha256 = "{sha256_of(TARGET)}"\n'
+        f"\n[trained]\ndate = {datetime.now(UTC):%Y-%m-%d}\nseed = {seed}\nprompts = {prompts_read}\n",
+        encoding="utf-8",
+    )
+
+
+def main() -> None:
+    """Read, train, and leave the weights where the product finds them."""
+    parser = argparse.ArgumentParser(description="Train the probe of the generator's states.")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path, default=Path(".training-probe"))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    base = load_config().generator
+    record(questions(arguments.data, arguments.seed), CausalGenerator(ensure(base, "generator")), arguments.work)
+    kept = recorded(arguments.work)
+    states, asked = torch.from_numpy(kept["states"]), torch.from_numpy(kept["asked"])
+    answerable, held = torch.from_numpy(kept["answerable"]).float(), kept["split"] == "val"
+    torch.manual_seed(arguments.seed)
+    head = trained(states[~held], asked[~held], answerable[~held])
+    print(json.dumps(figures(head, states[held], asked[held], answerable[held], kept["set"][held])))
+    write(head, base, seed=arguments.seed, prompts_read=int((~held).sum()))
+    shutil.rmtree(arguments.work)
+
+
+if __name__ == "__main__":
+    main()
