@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import TextIteratorStreamer
 
-    from rag.probe import Probe
     from rag.types import Message
 
 # A step that checks eight proposed tokens costs little more than a step that writes one (140 against 110 ms), and answers
@@ -42,6 +41,8 @@ class CausalGenerator:
             offline_libraries()
             from transformers import AutoModelForCausalLM, AutoTokenizer
 
+            from rag.probe import Probe
+
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._tokenizer.chat_control_tokens = [added.content for added in self._tokenizer.added_tokens_decoder.values()]
@@ -52,7 +53,7 @@ class CausalGenerator:
         except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
             reason = " ".join(str(error).split())
             raise ModelDamaged(f"the generator in {folder} does not load ({reason}); run `rag models --fetch`") from error
-        self._probe = _probe(probe) if probe else None
+        self._probe = Probe(probe) if probe else None
         self._one_at_a_time = threading.Lock()
 
     def prompt_ids(self, messages: Sequence[Message]) -> Any:  # noqa: ANN401 - a transformers BatchEncoding
@@ -122,12 +123,6 @@ class CausalGenerator:
             yield
         finally:
             handle.remove()
-
-
-def _probe(weights: Path) -> Probe:
-    from rag.probe import Probe
-
-    return Probe(weights)
 
 
 class _Reply:
