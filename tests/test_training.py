@@ -157,16 +157,16 @@ class Reading:
 
 
 def test_states_are_kept_as_they_are_read_and_not_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(train_probe, "prompts", lambda items: ((item, []) for item in items))
+    monkeypatch.setattr(train_probe, "prompts", lambda items, *_: ((item, []) for item in items))
     monkeypatch.setattr(train_probe, "SHARD", 2)
     generator = Reading()
-    train_probe.record([QUESTION] * 3, generator, tmp_path)
+    train_probe.record([QUESTION] * 3, None, None, generator, tmp_path)
     kept = train_probe.recorded(tmp_path)
     assert kept["states"].shape == (3, ASKED, 4)
     assert kept["states"][0, -6:, 0].tolist() == [79, 80, 81, 82, 83, 84]
     assert kept["asked"].tolist() == [6, 6, 6]
     next(iter(tmp_path.glob("*02.npz"))).unlink()  # as if it had been cut
-    train_probe.record([QUESTION] * 3, generator, tmp_path)
+    train_probe.record([QUESTION] * 3, None, None, generator, tmp_path)
     assert generator.replies == 4
 
 

@@ -17,10 +17,10 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from describe import describe
 from pairs import Pair, batches, pairs
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors import safe_open
@@ -31,7 +31,6 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rag.config import load_config
 from rag.crossencoder import MAX_TOKENS, CrossEncoder, Logits
-from rag.fetch import sha256_of
 from rag.models import ensure
 
 TARGET = Path(__file__).parent.parent / "rag" / "checker.safetensors"
@@ -181,16 +180,6 @@ def _write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> 
     beside.replace(path)
 
 
-def describe(base: str, *, seed: int, pairs_read: int) -> None:
-    """Write what the product knows of the weights: which encoder they are laid over, their size and hash."""
-    TARGET.with_suffix(".toml").write_text(
-        "# The checker's weights, which lie beside this file: written by training/train_checker.py.\n"
-        f'base = "{base}"\nlicence = "Apache-2.0"\nbytes = {TARGET.stat().st_size}\nsha256 = "{sha256_of(TARGET)}"\n'
-        f"\n[trained]\ndate = {datetime.now(UTC):%Y-%m-%d}\nseed = {seed}\npairs = {pairs_read}\n",
-        encoding="utf-8",
-    )
-
-
 def main() -> None:
     """Train, and leave the best weights where the product finds them."""
     parser = argparse.ArgumentParser(description="Train the checker.")
@@ -230,7 +219,7 @@ def main() -> None:
             if run.step % CHECKPOINT_EVERY == 0 or run.step in looks:
                 run.checkpoint()
     shutil.copyfile(arguments.work / "best.safetensors", TARGET)
-    describe(base, seed=arguments.seed, pairs_read=len(train.ids))
+    describe(TARGET, base, seed=arguments.seed, pairs=len(train.ids))
     shutil.rmtree(arguments.work)
 
 

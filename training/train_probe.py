@@ -15,12 +15,12 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from describe import describe
 from numpy.typing import NDArray
 from pairs import NAME, exchanged, read
 from rich.progress import track
@@ -33,7 +33,6 @@ from rag.checker import Checker
 from rag.config import load_config
 from rag.encoder import SentenceEncoder
 from rag.evidence import Excerpt, excerpts, gather
-from rag.fetch import sha256_of
 from rag.generator import CausalGenerator
 from rag.measures import holds
 from rag.models import checker_files, ensure
@@ -99,24 +98,25 @@ def shows_the_answer(item: dict[str, Any], read: Sequence[Excerpt]) -> bool:
     return holds(text, item["answers"]) or any(sentence in text for sentence in item["evidence"])
 
 
-def prompts(items: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[Message]]]:
+def prompts(
+    items: Sequence[dict[str, Any]], encoder: Encoder, finder: Finder
+) -> Iterator[tuple[dict[str, Any], list[Message]]]:
     """Yield the product's prompt for each question; not where an answer exists that the excerpts do not show."""
-    encoder, checker = SentenceEncoder(ensure(load_config().encoder, "encoder")), Checker(*checker_files())  # type: ignore[misc]
     for item in items:
-        evidence = gather(item["question"], hits_of(item, encoder, checker), encoder)
+        evidence = gather(item["question"], hits_of(item, encoder, finder), encoder)
         chosen = excerpts(item["question"], evidence)
         if not item["answerable"] or shows_the_answer(item, chosen):
             yield item, prompt.reading(item["question"], chosen)
 
 
-def record(items: Sequence[dict[str, Any]], generator: CausalGenerator, work: Path) -> None:
+def record(items: Sequence[dict[str, Any]], encoder: Encoder, finder: Finder, generator: CausalGenerator, work: Path) -> None:
     """Keep the states of all prompts in files of the work folder; those that are there already stay."""
     generator._probe = recorder = Recorder()  # type: ignore[assignment]
     for first in track(range(0, len(items), SHARD), "reading"):
         if (file := work / f"{first:06}.npz").exists():
             continue
         kept: list[tuple[dict[str, Any], Tensor]] = []
-        for item, messages in prompts(items[first : first + SHARD]):
+        for item, messages in prompts(items[first : first + SHARD], encoder, finder):
             next(generator.generate(messages, max_new_tokens=1))
             kept.append((item, recorder.states))
         states = np.zeros((len(kept), ASKED, kept[0][1].shape[1]), dtype=np.float16)
@@ -171,16 +171,10 @@ def figures(head: Head, states: Tensor, asked: Tensor, answerable: Tensor, sets:
     }
 
 
-def write(head: Head, base: str, *, seed: int, prompts_read: int) -> None:
-    """Put the head where the product finds it, in bf16, with its size and hash."""
+def write(head: Head) -> None:
+    """Put the head where the product finds it, in bf16."""
     tensors = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in head.state_dict().items()}
     save_file(tensors, TARGET, metadata={"layer": str(LAYER)})
-    TARGET.with_suffix(".toml").write_text(
-        "# The weights of the probe of the generator's states: written by training/train_probe.py.\n"
-        f'base = "{base}"\nlicence = "Apache-2.0"\nbytes = {TARGET.stat().st_size}\nsha256 = "{sha256_of(TARGET)}"\n'
-        f"\n[trained]\ndate = {datetime.now(UTC):%Y-%m-%d}\nseed = {seed}\nprompts = {prompts_read}\n",
-        encoding="utf-8",
-    )
 
 
 def main() -> None:
@@ -192,14 +186,21 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     base = load_config().generator
-    record(questions(arguments.data, arguments.seed), CausalGenerator(ensure(base, "generator")), arguments.work)
+    record(
+        questions(arguments.data, arguments.seed),
+        SentenceEncoder(ensure(load_config().encoder, "encoder")),
+        Checker(*checker_files()),  # type: ignore[misc] - without the checker the product reads other prompts
+        CausalGenerator(ensure(base, "generator")),
+        arguments.work,
+    )
     kept = recorded(arguments.work)
     states, asked = torch.from_numpy(kept["states"]), torch.from_numpy(kept["asked"])
     answerable, held = torch.from_numpy(kept["answerable"]).float(), kept["split"] == "val"
     torch.manual_seed(arguments.seed)
     head = trained(states[~held], asked[~held], answerable[~held])
     print(json.dumps(figures(head, states[held], asked[held], answerable[held], kept["set"][held])))
-    write(head, base, seed=arguments.seed, prompts_read=int((~held).sum()))
+    write(head)
+    describe(TARGET, base, seed=arguments.seed, prompts=int((~held).sum()))
     shutil.rmtree(arguments.work)
 
 

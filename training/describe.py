@@ -1,0 +1,19 @@
+"""What the product knows of weights that were trained here: a TOML beside them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rag.fetch import sha256_of
+
+
+def describe(weights: Path, base: str, **trained: int) -> None:
+    """Write which model the weights belong to, their size and hash, and what they were trained with."""
+    made_with = "".join(f"{name} = {number}\n" for name, number in trained.items())
+    weights.with_suffix(".toml").write_text(
+        f"# The weights of {weights.name}, which lies beside this file: written by training/train_{weights.stem}.py.\n"
+        f'base = "{base}"\nlicence = "Apache-2.0"\nbytes = {weights.stat().st_size}\nsha256 = "{sha256_of(weights)}"\n'
+        f"\n[trained]\ndate = {datetime.now(UTC):%Y-%m-%d}\n{made_with}",
+        encoding="utf-8",
+    )
