@@ -1,168 +1,439 @@
 """The web page: a chat about the articles, where every number leads to the sentence it stands for.
 
-Gradio carries it, :mod:`rag.render` makes what is seen, and the answers come from anything with the ``stream`` of
-:class:`rag.Assistant`. ``python ui.py`` takes the options of ``rag ui``.
+Gradio carries it; :mod:`rag.render`, :mod:`rag.reading` and :mod:`rag.shelf` make what is seen, :mod:`rag.service` answers,
+:mod:`rag.library` keeps the articles. ``python ui.py`` takes the options of ``rag ui``.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+import time
 from collections.abc import Iterator, Sequence  # at run time: Gradio reads the annotations of what it calls
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
-from threading import Event
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
+UPLOADS = tempfile.TemporaryDirectory(prefix="footnote-")
 for _name in [name for name in os.environ if name.startswith("GRADIO_")]:
     del os.environ[_name]  # each would undo a setting below
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads it when it is imported
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Gradio reads both when it is imported
+os.environ["GRADIO_TEMP_DIR"] = UPLOADS.name
 
 import gradio as gr  # noqa: E402
 
-from rag import render  # noqa: E402
+from rag import conversation, reading, render, shelf  # noqa: E402
 from rag.assistant import Assistant  # noqa: E402
-from rag.errors import UsageError  # noqa: E402
+from rag.config import Config, load_config  # noqa: E402
+from rag.conversation import Conversation  # noqa: E402
+from rag.encoder import SentenceEncoder  # noqa: E402
+from rag.errors import RagError, UsageError  # noqa: E402
 from rag.examples import example_questions  # noqa: E402
-from rag.opening import Opening, problem  # noqa: E402
-from rag.question import check_question  # noqa: E402
-from rag.render import Turn  # noqa: E402
+from rag.export import exported, file_name  # noqa: E402
+from rag.feedback import rate  # noqa: E402
+from rag.formats import MAX_BYTES  # noqa: E402
+from rag.library import MAX_FILE_BYTES, Library  # noqa: E402
+from rag.models import ensure, installed  # noqa: E402
+from rag.opening import Opening  # noqa: E402
+from rag.pictures import pictures  # noqa: E402
+from rag.record import json_line  # noqa: E402
+from rag.service import Service, posed, retried  # noqa: E402
+from rag.settings import LENGTHS, STRICTNESS, options  # noqa: E402
 from rag.store import Store  # noqa: E402
 from rag.webguard import guards, login  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from pathlib import Path
+    from rag.fetch import Progress
+    from rag.types import Answer
 
-    from rag.types import Message
-
-STOPPED = "Stopped."
-READING = "Reading the articles…"
-IN_LINE = "Waiting for an earlier question…"
-QUEUED = 16  # events of all readers together; who comes after is told that the page is busy
+SOURCE, LIBRARY = "source", "library"
+THREADS = 48  # those who wait in line hold one each
+QUEUED = 64  # events of all readers together; who comes after is told that the page is busy
+POLL_SECONDS = 0.3
 STYLE, SCRIPT = (files("rag").joinpath(name).read_text(encoding="utf-8") for name in ("ui.css", "ui.js"))
 
 Shown = Any  # the value of a component, or gr.skip()
+Kept = tuple[Conversation, ...]  # light ones: all that the reader's browser keeps
+SKIP = gr.skip()
 
 
-class Chat:
+class Page:
     """What happens on the page: takes what Gradio holds of a reader's session, gives what it shows."""
 
-    def __init__(self, opening: Opening) -> None:
-        """Answer with the assistant that is being opened."""
-        self._opening = opening
-        self._running: dict[str | None, Event] = {}  # what stops the answer of a session
+    def __init__(self, service: Service, library: Library, *, config: Config, examples: Sequence[str]) -> None:
+        """Show what a service answers from a library."""
+        self._service = service
+        self._library = library
+        self._config = config
+        self._examples = examples
+        self._number = count()
+        self._drawn: tuple[tuple[str, int], str] = (("", 0), "")  # of which state, and how it looks
 
-    def watch(self) -> Iterator[str]:
+    def models(self) -> Iterator[str]:
         """Say how far the models are, until they are there."""
-        while not self._opening.wait():
-            yield render.notice(self._opening.state)
-        yield render.notice(self._opening.state or "Ready.", alert=bool(self._opening.state))
+        for state in self._service.states():
+            yield render.notice(state)
+        yield render.notice(state or "Ready.", alert=bool(state))
+
+    def change(self, generator: str) -> Iterator[str]:
+        """Answer with another model from now on; yield how far it is."""
+        for state in self._service.change(partial(_assistant, self._config.model_copy(update={"generator": generator}))):
+            yield render.notice(state)
+        yield render.notice(state or f"{generator} answers now.", alert=bool(state))
+
+    # The chat
+
+    def welcome(self) -> str:
+        """Show what stands where the conversation will be."""
+        return render.welcome(self._library.store.counts().documents, self._examples)
+
+    def restore(self, now: Conversation, event: gr.EventData) -> tuple[Shown, ...]:
+        """Take what the browser kept and the question of a link; give the box, and the same as :meth:`forget`.
+
+        Who has asked something meanwhile is not interrupted.
+        """
+        found: list[Conversation] = []
+        for text in event.kept:
+            try:
+                found.append(conversation.read(str(text)))
+            except ValueError:
+                continue  # written by another version, or by no version of this page
+        kept = tuple(found)
+        box = str(event.question) or SKIP
+        current = next((one for one in kept if one.id == event.open), None)
+        if now.turns or current is None:
+            return box, kept, SKIP, render.menu(kept, now.id), SKIP, SKIP, SKIP
+        return box, kept, *self._opened(current, kept)
 
     def pick(self, event: gr.EventData) -> str:
         """Give the example that was chosen, for the box."""
         return str(event.question)
 
-    def pose(self, question: str, turns: tuple[Turn, ...]) -> tuple[Shown, ...]:
-        """Take a question; give box, turns, conversation and notice. While one is being answered the next stays in the box."""
-        if turns and turns[-1].waiting:
-            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
+    def new(self, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
+        """Begin another conversation; give conversation, menu, what is shown of it, source, and the browser's part."""
+        return (SKIP,) * 5 if now.waiting else self._opened(Conversation(), kept)
+
+    def go(self, now: Conversation, kept: Kept, event: gr.EventData) -> tuple[Shown, ...]:
+        """Go on with an earlier conversation; give the same as :meth:`new`."""
+        chosen = next((one for one in kept if one.id == event.id), None)
+        return (SKIP,) * 5 if now.waiting or chosen is None else self._opened(chosen, kept)
+
+    def forget(self, now: Conversation, kept: Kept, event: gr.EventData) -> tuple[Shown, ...]:
+        """Forget a conversation; give what is kept, and the same as :meth:`new`."""
+        if now.waiting:
+            return (SKIP,) * 6
+        kept = tuple(one for one in kept if one.id != event.id)
+        *opened, _ = self._opened(now if now.id != event.id else Conversation(), kept)
+        return kept, *opened, self._browser(do="forget", id=str(event.id))
+
+    def pose(self, question: str, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
+        """Take a question; while one is being answered the next stays in the box.
+
+        Gives box, conversation, what is kept, what is shown of both, notice, and what the browser is to keep.
+        """
+        if now.waiting:
+            return (SKIP,) * 7
         try:
-            turns = (*turns, Turn(check_question(question), waiting=IN_LINE))
+            now = posed(now, question)
         except UsageError as error:
-            return gr.skip(), gr.skip(), gr.skip(), render.notice(str(error), alert=True)
-        return "", turns, render.conversation(turns), render.notice("")
+            return (*(SKIP,) * 5, render.notice(str(error), alert=True), SKIP)
+        return "", *self._kept(now, kept, render.notice(""))
 
-    def answer(self, turns: tuple[Turn, ...], request: gr.Request) -> Iterator[tuple[Shown, ...]]:
-        """Answer the question that waits; yield turns, conversation and reader until it is whole, failed or stopped."""
-        if not (turns and turns[-1].waiting):
-            yield gr.skip(), gr.skip(), gr.skip()
+    def retry(self, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
+        """Ask the last question again; gives the same as :meth:`pose`."""
+        return (SKIP,) * 7 if now.waiting or not now.turns else (SKIP, *self._kept(retried(now), kept, render.notice("")))
+
+    def answer(
+        self,
+        now: Conversation,
+        kept: Kept,
+        request: gr.Request,
+        *settings: Any,  # noqa: ANN401
+    ) -> Iterator[tuple[Shown, ...]]:
+        """Answer the question that waits; yield conversation, what is kept, what is shown, source, and the browser's part.
+
+        ``settings`` are those of :func:`rag.settings.options`.
+        """
+        if not now.waiting:
+            yield (SKIP,) * 6
             return
-        *before, turn = turns
-        stopped = self._running[request.session_hash] = Event()
-        try:
-            with closing(self._steps(turn, before, stopped)) as steps:
-                for turn in steps:
-                    if stopped.is_set():
-                        break
-                    yield (*before, turn), render.conversation((*before, turn)), gr.skip()
-        except Exception as error:
-            turn = replace(turn, problem=problem(error))
-        finally:
-            del self._running[request.session_hash]
-        if stopped.is_set():
-            turn = replace(turn, problem=STOPPED)
-        turns = (*before, replace(turn, waiting=""))
-        yield turns, render.conversation(turns), render.first_source(turns)
+        shown = now
+        with closing(self._service.answer(str(request.session_hash), now, options(*settings))) as growing:
+            for now in growing:
+                if now == shown:
+                    yield (SKIP,) * 6
+                    continue
+                shown = now
+                if now.waiting:
+                    yield now, SKIP, render.conversation(now.turns), SKIP, SKIP, SKIP
+        *whole, _notice, browser = self._kept(now, kept, "")
+        yield *whole, reading.first_source(now.turns), browser
 
-    def stop(self, turns: tuple[Turn, ...], request: gr.Request) -> tuple[Shown, ...]:
-        """Stop the answer under way, which then ends its turn, or the wait for one; give turns and conversation."""
-        if running := self._running.get(request.session_hash):
-            running.set()
-        elif turns and turns[-1].waiting:
-            turns = (*turns[:-1], replace(turns[-1], waiting="", problem=STOPPED))
-            return turns, render.conversation(turns)
-        return gr.skip(), gr.skip()
+    def stop(self, request: gr.Request) -> None:
+        """Stop the answer under way, or the wait for one, which then ends its turn."""
+        self._service.stop(str(request.session_hash))
 
-    def open_source(self, turns: tuple[Turn, ...], event: gr.EventData) -> Shown:
-        """Show the article behind a marker or a card."""
+    def open_source(self, now: Conversation, event: gr.EventData) -> tuple[Shown, ...]:
+        """Show the article behind a marker or a card; give reader and tab."""
         try:
-            return render.source(turns, str(event.key), chosen=True)
+            return reading.source(now.turns, str(event.key), chosen=True), gr.Tabs(selected=SOURCE)
         except LookupError:
-            return gr.skip()
+            return SKIP, SKIP
 
-    def _steps(self, turn: Turn, before: Sequence[Turn], stopped: Event) -> Generator[Turn]:
-        while not self._opening.wait():
-            yield replace(turn, waiting=self._opening.state)
-        turn = replace(turn, waiting=READING)
-        yield turn
-        assistant = self._opening.assistant()
-        with closing(assistant.stream(turn.question, history=_messages(before), stopped=stopped.is_set)) as answers:
-            for answer in answers:
-                yield replace(turn, answer=answer)
+    def edit(self, now: Conversation, event: gr.EventData) -> str:
+        """Give a question back to the box."""
+        return now.turns[int(event.turn)].question
+
+    def copy(self, now: Conversation, event: gr.EventData) -> str:
+        """Give an answer to the browser's clipboard."""
+        return self._browser(do="copy", text=exported(_answer(now, event), "markdown"))
+
+    def save(self, now: Conversation, event: gr.EventData) -> str:
+        """Give an answer to the browser as a file."""
+        answer, form = _answer(now, event), str(event.form)
+        return self._browser(do="save", name=file_name(answer, form), text=exported(answer, form))
+
+    def link(self, now: Conversation, event: gr.EventData) -> str:
+        """Give a link to a question to the browser's clipboard."""
+        return self._browser(do="link", question=now.turns[int(event.turn)].question)
+
+    def rate(self, now: Conversation, kept: Kept, event: gr.EventData) -> tuple[Shown, ...]:
+        """Store what a reader says of an answer; give the same as :meth:`pose`, without the box."""
+        at = int(event.turn)
+        turn, before = now.turns[at], conversation.messages(now.turns[:at])
+        rated = str(event.good) if event.good in ("up", "down") else turn.rated
+        if not turn.answer or not rated:
+            return (SKIP,) * 6
+        try:
+            rate(
+                self._config.index,
+                turn.answer,
+                good=rated == "up",
+                note=str(event.note),
+                history=before,
+                rating_id=f"{now.id}.{at}",
+            )
+        except RagError as error:
+            return (*(SKIP,) * 4, render.notice(str(error), alert=True), SKIP)
+        turns = (*now.turns[:at], replace(turn, rated=rated), *now.turns[at + 1 :])
+        said = "The note is stored." if event.note else "Stored on this machine. A note can be added."
+        return self._kept(replace(now, turns=turns), kept, render.notice(said))
+
+    # The library
+
+    def shelf(self, words: str) -> str:
+        """Show the articles that hold some words."""
+        return shelf.articles(self._library.articles(words))
+
+    def pictures(self) -> str:
+        """Draw the collection, once for each state of the index."""
+        meta = self._library.store.meta()
+        if self._drawn[0] != (meta.identity, meta.generation):
+            self._drawn = (meta.identity, meta.generation), pictures(self._library.store)
+        return self._drawn[1]
+
+    def month(self, event: gr.EventData) -> tuple[str, str]:
+        """Show the articles of a part of the time line; give the search's words, of which there are none, and the articles."""
+        return "", shelf.articles(self._library.articles(month=str(event.month)))
+
+    def update(self, words: str) -> Iterator[tuple[Shown, ...]]:
+        """Bring the index up to date; yield how far it is, then what was done, with the articles."""
+        self._library.start_update()
+        while (state := self._library.state).running:
+            yield shelf.progress(state), SKIP
+            time.sleep(POLL_SECONDS)
+        yield shelf.progress(state), self.shelf(words)
+
+    def add(self, uploaded: list[str] | None, words: str) -> Iterator[tuple[Shown, ...]]:
+        """Store what was sent and index it; yield an empty drop area, then the same as :meth:`update`."""
+        paths = [Path(name) for name in uploaded or []]
+        try:
+            said = shelf.added(self._library.add([(path.name, path) for path in paths]))
+        except RagError as error:
+            yield None, render.notice(str(error), alert=True), SKIP
+            return
+        finally:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        yield None, said, SKIP
+        for progress, shown in self.update(words):
+            yield SKIP, f"{said}{progress}", shown
+
+    def remove(self, words: str, event: gr.EventData) -> Iterator[tuple[Shown, ...]]:
+        """Leave an article out and bring the index up to date; yield the same as :meth:`update`."""
+        try:
+            self._library.remove(str(event.source))
+        except RagError as error:
+            yield render.notice(str(error), alert=True), SKIP
+            return
+        yield from self.update(words)
+
+    def open_article(self, event: gr.EventData) -> tuple[Shown, ...]:
+        """Show an article of the library; give reader and tab."""
+        try:
+            start, end = (int(part or 0) for part in (event.start, event.end))
+            return reading.article(self._library.document(str(event.source)), start, end), gr.Tabs(selected=SOURCE)
+        except (LookupError, ValueError):
+            return SKIP, SKIP
+
+    # What is shown
+
+    def _opened(self, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
+        """Give conversation, menu, what is shown of it, source, and the browser's part."""
+        now = conversation.whole(now, self._library.document)
+        shown = render.conversation(now.turns) if now.turns else self.welcome()
+        return now, render.menu(kept, now.id), shown, reading.first_source(now.turns), self._browser(do="open", id=now.id)
+
+    def _kept(self, now: Conversation, kept: Kept, notice: str) -> tuple[Shown, ...]:
+        """Give conversation, what is kept, what is shown of both, notice, and what the browser is to keep."""
+        held = conversation.light(now)
+        kept = (*(one for one in kept if one.id != now.id), held)
+        keep = self._browser(do="keep", id=now.id, started=now.started, text=conversation.written(held))
+        return now, kept, render.conversation(now.turns), render.menu(kept, now.id), notice, keep
+
+    def _browser(self, **order: str) -> str:
+        """Give an order to the script in the browser; the number makes each another value."""
+        return json_line({"number": next(self._number), **order}).replace("<", "\\u003c")
 
 
-def build(opening: Opening, *, articles: int, examples: Sequence[str] = ()) -> gr.Blocks:
+def _settings(config: Config) -> list[gr.components.Component]:
+    """Lay out what :func:`rag.settings.options` takes."""
+    return [
+        gr.Slider(
+            1,
+            20,
+            config.passages_read,
+            step=1,
+            label="Passages read",
+            info="More of them find what lies deeper and make each answer slower.",
+        ),
+        gr.Radio(
+            list(STRICTNESS),
+            value="Balanced",
+            label="Strictness",
+            info="Strict refuses more of what the articles do not hold, and more of what they do.",
+        ),
+        gr.Radio(
+            list(LENGTHS), value="Usual", label="Length", info="How much may be written; most answers are shorter anyway."
+        ),
+        gr.Textbox(
+            "", label="Not before", placeholder="2024-01-31", info="Leaves out older articles and those without a date."
+        ),
+        gr.Textbox("", label="Not after", placeholder="2024-12-31", info="Leaves out newer articles and those without a date."),
+        gr.Textbox(
+            "",
+            label="Only these articles",
+            placeholder="expo, 2024/",
+            info="Parts of file names or titles, with commas between; empty means all.",
+        ),
+    ]
+
+
+def _answer(now: Conversation, event: gr.EventData) -> Answer:
+    answer = now.turns[int(event.turn)].answer
+    if answer is None:
+        raise LookupError(event.turn)
+    return answer
+
+
+def build(
+    service: Service, library: Library, *, config: Config, examples: Sequence[str] = (), generators: Sequence[str] = ()
+) -> gr.Blocks:
     """Lay out the page and wire it."""
-    chat = Chat(opening)
-    page = gr.Blocks(title="Footnote", analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
-    with page:
-        turns = gr.State(())
+    page = Page(service, library, config=config, examples=examples)
+    html: dict[str, Any] = {"apply_default_css": False}
+    blocks = gr.Blocks(title="Footnote", analytics_enabled=False, delete_cache=(3600, 3600), fill_width=True)
+    with blocks:
+        now, kept = gr.State(Conversation()), gr.State(())
+        browser = gr.HTML("", html_template="", visible="hidden", js_on_load=f"{SCRIPT}\nport(props, trigger, watch);", **html)
         with gr.Row(elem_id="desk"):
             with gr.Column(elem_id="chat"):
-                gr.HTML("<h1>Footnote</h1>", elem_id="masthead", apply_default_css=False, js_on_load=None)
-                conversation = gr.HTML(
-                    render.welcome(articles, examples),
+                menu = gr.HTML(render.menu((), ""), elem_id="masthead", js_on_load=f"{SCRIPT}\nmenu(element, trigger);", **html)
+                chat = gr.HTML(
+                    page.welcome(),
                     elem_id="conversation",
-                    apply_default_css=False,
                     js_on_load=f"{SCRIPT}\nconversation(element, trigger, watch);",
+                    **html,
                 )
-                notice = gr.HTML(render.notice(opening.state), elem_id="notice", apply_default_css=False, js_on_load=None)
+                notice = gr.HTML(render.notice(""), elem_id="notice", js_on_load=None, **html)
                 with gr.Row(elem_id="ask"):
                     box = gr.Textbox(
                         label="Question", show_label=False, placeholder="Ask about the articles", max_lines=6, autofocus=True
                     )
                     button = gr.Button("Ask", variant="primary")
-            with gr.Column(elem_id="reading"):
-                reader = gr.HTML(
-                    render.no_source(),
-                    elem_id="reader",
-                    apply_default_css=False,
-                    js_on_load=f"{SCRIPT}\nreader(element, watch);",
-                )
+            with gr.Column(elem_id="reading"), gr.Tabs(selected=SOURCE) as tabs:
+                with gr.Tab("Source", id=SOURCE):
+                    reader = gr.HTML(
+                        reading.no_source(), elem_id="reader", js_on_load=f"{SCRIPT}\nreader(element, watch);", **html
+                    )
+                with gr.Tab("Library", id=LIBRARY, elem_id="library") as opened:
+                    with gr.Row():
+                        words = gr.Textbox("", label="Search", show_label=False, placeholder="Search the articles", max_lines=1)
+                        update = gr.Button("Update")
+                    added = gr.File(
+                        label="Drop articles here, or choose them",
+                        file_count="multiple",
+                        file_types=list(MAX_BYTES),
+                        height=120,
+                    )
+                    folder = gr.UploadButton("Add a folder", file_count="directory")
+                    progress = gr.HTML("", elem_id="progress", js_on_load=None, **html)
+                    drawn = gr.HTML("", elem_id="pictures", js_on_load=f"{SCRIPT}\nshelf(element, trigger);", **html)
+                    articles = gr.HTML("", elem_id="articles", js_on_load=f"{SCRIPT}\nshelf(element, trigger);", **html)
+                with gr.Tab("Settings", elem_id="settings"):
+                    settings = _settings(config)
+                    model = gr.Dropdown(
+                        list(dict.fromkeys((config.generator, *generators))),
+                        value=config.generator,
+                        label="Model",
+                        info="The larger writes more smoothly and takes longer; it changes for everybody who uses this page.",
+                    )
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        page.load(chat.watch, None, notice, concurrency_limit=None, **quiet)
-        picked = conversation.example_select(chat.pick, None, box, **quiet)
-        for asked in (box.submit, button.click, picked.success):
-            posed = asked(chat.pose, [box, turns], [box, turns, conversation, notice], **quiet)
-            posed.then(chat.answer, turns, [turns, conversation, reader], concurrency_id="answer", **quiet)
-        conversation.stop(chat.stop, turns, [turns, conversation], **quiet)
-        conversation.select(chat.open_source, turns, reader, **quiet)
-    page.queue(api_open=False, default_concurrency_limit=1, max_size=QUEUED)
-    return page
+        shown = [now, kept, chat, menu, notice, browser]
+        blocks.load(page.models, None, notice, concurrency_limit=None, **quiet)
+        browser.restore(page.restore, now, [box, kept, now, menu, chat, reader, browser], **quiet)
+        menu.new(page.new, [now, kept], [now, menu, chat, reader, browser], **quiet)
+        menu.go(page.go, [now, kept], [now, menu, chat, reader, browser], **quiet)
+        menu.forget(page.forget, [now, kept], [kept, now, menu, chat, reader, browser], **quiet)
+
+        picked = chat.example(page.pick, None, box, **quiet)
+        posing = [by(page.pose, [box, now, kept], [box, *shown], **quiet) for by in (box.submit, button.click, picked.success)]
+        posing.append(chat.retry(page.retry, [now, kept], [box, *shown], **quiet))
+        for posed_by in posing:
+            posed_by.then(
+                page.answer, [now, kept, *settings], [now, kept, chat, menu, reader, browser], concurrency_limit=None, **quiet
+            )
+        model.input(page.change, model, notice, concurrency_limit=None, **quiet)
+        chat.stop(page.stop, None, None, **quiet)
+        chat.open(page.open_source, now, [reader, tabs], **quiet)
+        chat.edit(page.edit, now, box, **quiet)
+        chat.copy(page.copy, now, browser, **quiet)
+        chat.save(page.save, now, browser, **quiet)
+        chat.link(page.link, now, browser, **quiet)
+        chat.rate(page.rate, [now, kept], shown, **quiet)
+
+        opened.select(page.shelf, words, articles, **quiet)
+        opened.select(page.pictures, None, drawn, **quiet)
+        words.input(page.shelf, words, articles, trigger_mode="always_last", **quiet)
+        told = [progress, articles]
+        changing = [update.click(page.update, words, told, concurrency_limit=None, **quiet)]
+        for sent in (added, folder):
+            changing.append(sent.upload(page.add, [sent, words], [sent, *told], concurrency_limit=None, **quiet))
+        changing.append(articles.remove(page.remove, words, told, concurrency_limit=None, **quiet))
+        for changed in changing:
+            changed.then(page.pictures, None, drawn, **quiet)
+        drawn.month(page.month, None, [words, articles], **quiet)
+        for part in (articles, drawn):
+            part.open(page.open_article, None, [reader, tabs], **quiet)
+    blocks.queue(api_open=False, default_concurrency_limit=1, max_size=QUEUED)
+    return blocks
 
 
 def serve(page: gr.Blocks, *, host: str, port: int, auth: str | None = None) -> None:
@@ -177,7 +448,7 @@ def serve(page: gr.Blocks, *, host: str, port: int, auth: str | None = None) -> 
             server_name=host,
             server_port=port,
             auth=credentials,
-            app_kwargs={"middleware": guards(host)},
+            app_kwargs={"middleware": guards(host, Path(UPLOADS.name))},
             css=STYLE,
             theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             prevent_thread_lock=True,
@@ -190,8 +461,8 @@ def serve(page: gr.Blocks, *, host: str, port: int, auth: str | None = None) -> 
             ssr_mode=False,
             pwa=False,
             mcp_server=False,
-            max_file_size="1kb",
-            max_threads=16,
+            max_file_size=MAX_FILE_BYTES,
+            max_threads=THREADS,
             state_session_capacity=100,
         )
     except OSError as error:
@@ -203,21 +474,21 @@ def launch(*, index: Path, host: str = "127.0.0.1", port: int = 7860, auth: str 
 
     :raises RagError: there is no index, or the address cannot be used.
     """
-    opening = Opening(lambda progress: Assistant.open(index, progress=progress))
+    config = load_config(index=index)
     with Store.open(index) as store:
-        page = build(opening, articles=store.counts().documents, examples=example_questions(store))
+        examples = example_questions(store)
+    opening = Opening(partial(_assistant, config))
+    library = Library(index, lambda: SentenceEncoder(ensure(config.encoder, "encoder")))
+    ready = [model.name for model in installed() if model.role == "generator" and model.state == "ready"]
+    page = build(Service(opening), library, config=config, examples=examples, generators=ready)
     serve(page, host=host, port=port, auth=auth)
     opening.start()
     print(f"Footnote is at {page.local_url} (stop it with Ctrl-C)", file=sys.stderr)  # noqa: T201
     page.block_thread()
 
 
-def _messages(turns: Sequence[Turn]) -> list[Message]:
-    messages: list[Message] = []
-    for turn in turns:
-        if turn.answer:
-            messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.answer.text}]
-    return messages
+def _assistant(config: Config, progress: Progress) -> Assistant:
+    return Assistant.open(config=config, progress=progress)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from rag.errors import (
     StoreError,
     UsageError,
 )
-from rag.types import Answer, Citation, Claim, Hit, Message, State, Status, Verdict
+from rag.types import AS_CONFIGURED, Answer, Citation, Claim, Hit, Message, Options, Scope, State, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,9 @@ __all__ = [
     "ModelDamaged",
     "ModelError",
     "ModelMissing",
+    "Options",
     "RagError",
+    "Scope",
     "State",
     "Status",
     "StoreError",
@@ -55,12 +57,18 @@ __all__ = [
 ]
 
 
-def ask(question: str, *, history: Sequence[Message] = (), index: str | Path | None = None) -> Answer:
+def ask(
+    question: str,
+    *,
+    history: Sequence[Message] = (),
+    options: Options = AS_CONFIGURED,
+    index: str | Path | None = None,
+) -> Answer:
     """Answer one question from the index in a folder (``index`` unless set); the models stay loaded for the next one.
 
-    :raises RagError: the question is not usable, or the index or a model cannot be had.
+    :raises RagError: the question or an option is not usable, or the index or a model cannot be had.
     """
-    return _assistant(str(index) if index is not None else None).ask(question, history=history)
+    return _assistant(str(index) if index is not None else None).ask(question, history=history, options=options)
 
 
 @lru_cache(maxsize=1)

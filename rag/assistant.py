@@ -19,6 +19,7 @@ from rag.copies import copies_of, counted
 from rag.dates import dates_asked, remark
 from rag.disagreement import disagreements, without
 from rag.encoder import SentenceEncoder
+from rag.errors import UsageError
 from rag.evidence import NO_EVIDENCE, excerpts, gather, nearest
 from rag.freshness import with_states
 from rag.generator import CausalGenerator
@@ -28,7 +29,7 @@ from rag.question import check_question, standalone
 from rag.quoting import in_own_words, with_nearest
 from rag.reranking import retriever_over
 from rag.store import Store
-from rag.types import Answer, Status, Verdict, Written
+from rag.types import AS_CONFIGURED, EVERYTHING, Answer, Status, Verdict, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
     from rag.disagreement import Disagreement
     from rag.evidence import Evidence
     from rag.fetch import Progress
-    from rag.types import Citation, Claim, Encoder, Generator, Hit, Message, Retriever, Verifier
+    from rag.types import Citation, Claim, Encoder, Generator, Hit, Message, Options, Retriever, Scope, Verifier
 
 MAX_NEW_TOKENS = 96
+LIMITS = (("passages_read", int, 1, 20), ("threshold", float, 0, 1), ("max_new_tokens", int, 1, 512))  # of an option
 CLOSEST = 3  # articles named by a refusal
 NOTHING_WRITTEN = Written("", 0.0)
 NEAR_ENOUGH = 0.15  # cosine of the best passage; below it none is about the question, and the generator is not asked
@@ -116,37 +118,48 @@ class Assistant:
         if self._store:
             self._store.close()
 
-    def ask(self, question: str, *, history: Sequence[Message] = ()) -> Answer:
+    def ask(self, question: str, *, history: Sequence[Message] = (), options: Options = AS_CONFIGURED) -> Answer:
         """Answer a question from the articles, or say that they do not hold the answer.
 
-        :raises UsageError: the question is empty, too long or no text, or the history is no chat.
+        :raises UsageError: the question is empty, too long or no text, the history is no chat, or an option out of range.
         """
-        *_, answer = self.stream(question, history=history)
+        *_, answer = self.stream(question, history=history, options=options)
         return answer
 
     def stream(
-        self, question: str, *, history: Sequence[Message] = (), stopped: Callable[[], bool] = lambda: False
+        self,
+        question: str,
+        *,
+        history: Sequence[Message] = (),
+        options: Options = AS_CONFIGURED,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Stream[Answer]:
         """Yield growing answers, each already checked; the last is the whole one. Closing the iterator stops the computation.
+
+        The first of several has no text yet: it tells which passages are about to be read.
 
         ``stopped`` is asked after each piece that is written, and ends the answer where it is: for a reader in another thread,
         who cannot close what runs.
 
-        :raises UsageError: the question is empty, too long or no text, or the history is no chat.
+        :raises UsageError: the question is empty, too long or no text, the history is no chat, or an option out of range.
         """
         question = check_question(question)
+        check_options(options)
         alone = standalone(question, history)
-        inquiry = _Inquiry(question, alone if self._follow_ups else question)
+        threshold = answerability.THRESHOLD if options.threshold is None else options.threshold
+        inquiry = _Inquiry(question, alone if self._follow_ups else question, scope=options.scope, threshold=threshold)
         with inquiry.timed("retrieve"):
-            inquiry.hits = tuple(self._retriever.retrieve(inquiry.standalone, top_k=self._passages_read))
+            top_k = options.passages_read or self._passages_read
+            inquiry.hits = tuple(self._retriever.retrieve(inquiry.standalone, top_k=top_k, scope=options.scope))
         if max((hit.cosine for hit in inquiry.hits), default=0.0) < NEAR_ENOUGH:
             yield inquiry.refusal()
             return
+        yield inquiry.beginning()
         with inquiry.timed("gather"):
             inquiry.gather(self._encoder)
         inquiry.prompt = tuple(prompt.reading(inquiry.standalone, excerpts(inquiry.standalone, inquiry.evidence)))
         checked = 0
-        reply = self._generator.generate(inquiry.prompt, max_new_tokens=MAX_NEW_TOKENS)
+        reply = self._generator.generate(inquiry.prompt, max_new_tokens=options.max_new_tokens or MAX_NEW_TOKENS)
         try:
             while True:
                 with inquiry.timed("read"):
@@ -175,7 +188,7 @@ class Assistant:
             if inquiry.evidence.sentences and not growing:
                 grounded = with_nearest(grounded, nearest(inquiry.standalone, inquiry.evidence))
             inquiry.weigh(grounded)
-        if not grounded.citations or inquiry.answerability < answerability.THRESHOLD:
+        if not grounded.citations or inquiry.answerability < inquiry.threshold:
             return inquiry.refusal(grounded)
         if self._store and not growing:
             with inquiry.timed("check"):
@@ -189,6 +202,8 @@ class _Inquiry:
 
     question: str
     standalone: str
+    scope: Scope = EVERYTHING
+    threshold: float = 0.0
     hits: tuple[Hit, ...] = ()
     evidence: Evidence = NO_EVIDENCE
     disagreements: Sequence[Disagreement] = ()
@@ -231,6 +246,10 @@ class _Inquiry:
             self.signals = answerability.signals(self.standalone, self.hits, self.evidence, grounded, self.written)
             self.answerability = max(self.answerability, answerability.probability(self.signals))
 
+    def beginning(self) -> Answer:
+        """Tell what was found, before anything is written."""
+        return self._record("", Status.PARTIAL, Grounded((), ()))
+
     def answer(self, grounded: Grounded) -> Answer:
         """Publish the claims that hold, with their markers."""
         whole = all(claim.verdict is Verdict.SUPPORTED for claim in grounded.claims)
@@ -242,6 +261,8 @@ class _Inquiry:
         missing = answerability.missing_words(self.standalone, self.evidence) if self.evidence.sentences else []
         closest = dict.fromkeys(f"“{MARKER.sub('', hit.passage.heading)}” ({hit.passage.document.source})" for hit in self.hits)
         text = "The articles do not answer this."
+        if not self.hits and not self.scope.is_everything:
+            text = "No article is within the chosen dates or files."
         if missing:
             text += f" The passages nearest to it do not mention {_listed(missing)}."
         if closest:
@@ -257,7 +278,7 @@ class _Inquiry:
             notes.append(f"understood as: {self.standalone}")
         citations = tuple(replace(citation, copies=copies_of(citation, self.hits)) for citation in grounded.citations)
         asked = self.asked
-        remarks = [remark(asked, self.hits)] if asked else []
+        remarks = [remark(asked, self.hits)] if asked and self.hits else []
         remarks += [*self._disagreements_on(citations), counted(citations)]
         return Answer(
             question=self.question,
@@ -273,7 +294,7 @@ class _Inquiry:
             remarks=tuple(filter(None, remarks)),
             prompt=self.prompt,
             draft=self.draft,
-            threshold=answerability.THRESHOLD,
+            threshold=self.threshold,
             timings_ms={step: round(ms, 1) for step, ms in self.timings_ms.items()},
         )
 
@@ -283,6 +304,33 @@ class _Inquiry:
         for each in self.disagreements:
             if any((s.document.source, s.start) in cited for s in each.sentences):
                 yield f"{each}; the newer is preferred" if self.prefers_newer and each.outdated else str(each)
+
+
+def check_options(options: Options) -> None:
+    """Hold the options of a question to what can be done.
+
+    :raises UsageError: a value is out of range, a day no ISO date or ``names`` no tuple of texts.
+    """
+    for name, kind, least, most in LIMITS:
+        value = getattr(options, name)
+        if value is not None and not (isinstance(value, (int, kind)) and least <= value <= most):
+            number = "a whole number" if kind is int else "a number"
+            raise UsageError(
+                f"{name} is {number} from {least} to {most}, not {value!r:.40}; leave it out to use what is configured"
+            )
+    for name, day in (("since", options.scope.since), ("until", options.scope.until)):
+        if day is not None and not _is_day(day):
+            raise UsageError(f"{name} is a date as year-month-day, for example 2021-09-06, not {day!r:.40}")
+    names = options.scope.names
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"names is a tuple of parts of titles or file names, for example ('expo',), not {names!r:.40}")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except (TypeError, ValueError):
+        return False
 
 
 def marked(claim: Claim) -> str:

@@ -293,7 +293,13 @@ def evaluate(
     config, earlier = _config(index), comparison.read_details(against) if against else None
     if make:
         _make_questions(questions, config, make)
-    asked = evaluation.load_questions(questions)
+    gold = evaluation.load_gold(questions)
+    asked = gold.questions
+    if gold.unmeasured:
+        say(
+            f"answers rated wrong, and so not measured: {gold.unmeasured:,}; "
+            f'with "answerable" and "answers" added to its line in {questions}, each counts'
+        )
     outcomes: list[evaluation.Outcome] = []
     with _output(details) as out, _meter() as meter, open_assistant(config, meter) as assistant:
 

@@ -14,11 +14,12 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from rag.newspage import MONTHS
+from rag.types import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rag.types import Hit, Retriever
+    from rag.types import Hit, Retriever, Scope
 
 NUDGE = 1.1  # of a score: some six places at the top
 POOL, DEEP_POOL = 50, 800  # hits from which those of the time asked for are taken
@@ -156,14 +157,14 @@ class DatedRetriever:
         self._retriever = retriever
         self._today = today
 
-    def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
+    def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
         """Give at most ``top_k`` hits, best first; those of the other retriever where the question speaks of no time."""
         asked = dates_asked(question, self._today())
         if not asked:
-            return self._retriever.retrieve(question, top_k=top_k)
-        hits = self._retriever.retrieve(question, top_k=max(POOL, top_k))
+            return self._retriever.retrieve(question, top_k=top_k, scope=scope)
+        hits = self._retriever.retrieve(question, top_k=max(POOL, top_k), scope=scope)
         if asked.strict and sum(asked.holds(hit.passage.document.published) for hit in hits) < top_k <= len(hits):
-            hits = self._retriever.retrieve(question, top_k=max(DEEP_POOL, top_k))
+            hits = self._retriever.retrieve(question, top_k=max(DEEP_POOL, top_k), scope=scope)
         return arranged(hits, asked)[:top_k]
 
 

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rag.assistant import marked
 from rag.errors import RagError, UsageError
+from rag.feedback import DOWN, UP
 from rag.measures import holds, overlap, percentile, rouge_l, token_f1
-from rag.record import BadQuestion, parse_question
+from rag.record import BadQuestion, json_line, parse_question
 from rag.types import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from rag.record import Asked
     from rag.types import Answer, Citation, Message
 
 SAME_EVIDENCE = 0.6  # of the shorter text's words in order: quote and gold evidence are the same sentence
@@ -68,6 +70,14 @@ class Question:
     sources: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     history: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """What a file of questions holds: those to measure, and how many answers were rated wrong without saying what is right."""
+
+    questions: list[Question]
+    unmeasured: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,27 +155,42 @@ class Report:
 
 
 def load_questions(path: Path) -> list[Question]:
+    """Give the questions of :func:`load_gold`."""
+    return load_gold(path).questions
+
+
+def load_gold(path: Path) -> Gold:
     """Read a file of questions, one JSON object a line; blank lines are passed over.
 
     Each holds ``id``, ``question`` and ``answerable``, and where they apply ``answers``, ``sources``, ``evidence``
-    and ``history``.
+    and ``history``. Of ratings (:mod:`rag.feedback`) with the same id the last counts; one that an answer is wrong may do
+    without ``answerable``, and is not measured.
 
-    :raises UsageError: the file cannot be read, holds none, or a line is not such a question.
+    :raises UsageError: the file cannot be read, holds none to measure, or a line is not such a question.
     """
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}); name a file with one question a line") from None
-    questions = []
+    found: dict[str | int, Question | None] = {}
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                questions.append(_question(line))
+                asked = parse_question(line)
+                key = _rated_id(asked) or number
+                found.pop(key, None)
+                found[key] = _question(asked)
             except BadQuestion as error:
                 raise UsageError(f"{path}, line {number}: {error}; mend it and run `rag eval` again") from None
+    questions = [question for question in found.values() if question]
+    if found and not questions:
+        raise UsageError(
+            f"{path} holds only answers that were rated wrong, so no answer is known; "
+            'rate some that are right, or add "answerable" and "answers" to a line'
+        )
     if not questions:
         raise UsageError(f"{path} holds no question; write one JSON object a line")
-    return questions
+    return Gold(questions, len(found) - len(questions))
 
 
 def evaluate(assistant: Asker, questions: Iterable[Question], *, watch: Callable[[Outcome], object] | None = None) -> Report:
@@ -261,8 +286,15 @@ def peak_memory_mb() -> float | None:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3 / 1.024), 1)
 
 
-def _question(line: bytes) -> Question:
-    asked = parse_question(line)
+def _rated_id(asked: Asked) -> str:
+    """Give what a rating shares with later ones of the same answer; empty for a question that is no rating."""
+    return json_line(asked.id) if asked.fields.get("rating") in (UP, DOWN) and asked.id is not None else ""
+
+
+def _question(asked: Asked) -> Question | None:
+    """Give the question of a line; None for an answer that was rated wrong and has no known one."""
+    if asked.fields.get("rating") == DOWN and "answerable" not in asked.fields:
+        return None
     if not isinstance(answerable := asked.fields.get("answerable"), bool):
         raise BadQuestion('"answerable" must be true or false')
     return Question(

@@ -82,7 +82,7 @@ def index_folder(
     :raises StoreError: the index cannot be written; what was committed stays.
     """
     started = time.perf_counter()
-    files = _files(folders, store_folder)
+    files = files_of(folders, store_folder)
     roots = [folder.resolve() for folder in folders]
     home = FOLDERS.join(os.fsencode(root).decode(errors="backslashreplace") for root in roots)
     with Store.open(store_folder, writable=True, rebuild=rebuild) as store, Extractor() as extractor:
@@ -114,8 +114,11 @@ def index_folder(
         return run.summary(time.perf_counter() - started)
 
 
-def _files(folders: Sequence[Path], store_folder: Path) -> dict[str, Path]:
-    """Give the files by source, less those that lie in the index's own folder."""
+def files_of(folders: Sequence[Path], store_folder: Path) -> dict[str, Path]:
+    """Give the files that an index is of by source, less those that lie in its own folder.
+
+    :raises CorpusError: a folder cannot be read, or there is no file.
+    """
     own = os.path.join(store_folder.resolve(), "")  # noqa: PTH118 - with the separator
     files = {source: path for source, path in find_files(folders).items() if not os.fspath(path).startswith(own)}
     if not files:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from rag.fetch import Progress
-    from rag.types import Answer, Message
+    from rag.types import Answer, Message, Options
 
 LOADING = "Loading the models…"
 POLL_SECONDS = 0.25
@@ -22,21 +22,26 @@ POLL_SECONDS = 0.25
 class Asks(Protocol):
     """What a page needs of an assistant."""
 
-    def stream(self, question: str, *, history: Sequence[Message] = (), stopped: Callable[[], bool] = ...) -> Generator[Answer]:
+    def stream(
+        self, question: str, *, history: Sequence[Message] = (), stopped: Callable[[], bool] = ..., options: Options = ...
+    ) -> Generator[Answer]:
         """Yield growing answers; closing the generator stops the computation, and so does ``stopped`` once it says so."""
+
+    def close(self) -> None:
+        """Let go of the index."""
 
 
 class Opening:
     """An assistant on its way. ``state`` says how far it is or what went wrong, and is empty once it is open."""
 
     def __init__(self, open_assistant: Callable[[Progress], Asks]) -> None:
-        """Open nothing yet; :meth:`start` does."""
-        self.state = LOADING
+        """Take what opens the assistant; :meth:`start` calls it."""
         self._open_assistant = open_assistant
         self._assistant: Future[Asks] = Future()
+        self.state = LOADING
 
     def start(self) -> None:
-        """Begin to open, in a thread that does not keep the program from ending."""
+        """Begin to open, in a thread that the process does not wait for."""
         threading.Thread(target=self._open, name="open the assistant", daemon=True).start()
 
     def wait(self) -> bool:
@@ -46,6 +51,17 @@ class Opening:
     def assistant(self) -> Asks:
         """Give the assistant once it is open; raise what went wrong if it is not to be."""
         return self._assistant.result()
+
+    def change(self, open_assistant: Callable[[Progress], Asks]) -> None:
+        """Open another assistant in the place of one that nobody is asking now; where that fails the old one stays.
+
+        :raises RagError: it cannot be opened.
+        """
+        other: Future[Asks] = Future()
+        other.set_result(open_assistant(self._progress))
+        before, self._assistant, self.state = self._assistant, other, ""
+        if before.exception() is None:
+            before.result().close()
 
     def _open(self) -> None:
         try:

@@ -35,13 +35,29 @@ class _Display(Protocol):
         """End the last step and leave the screen as it was; of a failure the error will tell."""
 
 
+class Pace:
+    """How fast texts are embedded, and how long the rest will take, since the first of them: to pass over a file is quick."""
+
+    def __init__(self) -> None:
+        self._begun = (0.0, 0)  # when the first text was about to be embedded, and how many files were done by then
+
+    def at(self, done: int, total: int, embedded: int) -> tuple[float | None, float | None]:
+        """Take files done, of how many, and texts embedded; give texts a second and seconds left, None where not known."""
+        now = time.monotonic()
+        if not embedded:
+            self._begun = now, done
+        since, passed = self._begun
+        speed = embedded / (now - since) if embedded and now > since else None
+        return speed, (total - done) * (now - since) / (done - passed) if speed and passed < done < total else None
+
+
 class Meter:
     """A context manager that the slow parts report to."""
 
     def __init__(self, *, live: bool = True) -> None:
         """Draw on a terminal, unless ``live`` is off because standard output goes to the same one."""
         self._live = live and sys.stderr.isatty()
-        self._reading = (0.0, 0)  # when the first text was about to be embedded, and how many files were done by then
+        self._pace = Pace()
         self._display: _Display = _Lines()
 
     def __enter__(self) -> Self:
@@ -61,15 +77,11 @@ class Meter:
         self._display.show(description, done_bytes, total_bytes, BYTES)
 
     def files(self, done: int, total: int, embedded: int) -> None:
-        """Show how many files are indexed; the pace is that since the first text was embedded: to pass over a file is quick."""
-        now = time.monotonic()
-        if not embedded:
-            self._reading = now, done
-        since, passed = self._reading
-        pace = f"{embedded / (now - since):,.0f} passages/s" if embedded and now > since else ""
-        if pace and passed < done < total:
-            pace += f", {_left((total - done) * (now - since) / (done - passed))} left"
-        self._display.show("indexing", done, total, "files", pace)
+        """Show how many files are indexed, and at what pace."""
+        speed, left = self._pace.at(done, total, embedded)
+        told = [f"{speed:,.0f} passages/s"] if speed else []
+        told += [f"{_left(left)} left"] if left is not None else []
+        self._display.show("indexing", done, total, "files", ", ".join(told))
 
     def questions(self, done: int, total: int) -> None:
         """Show how many questions are answered."""

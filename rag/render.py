@@ -6,45 +6,23 @@ Whatever was not written in this file is data and shown as text: articles, title
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from html import escape
-from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rag.types import Status, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from rag.types import Answer, Citation, Claim, Document, Hit
+    from rag.conversation import Conversation, Turn
+    from rag.types import Answer, Citation, Claim, Hit
 
 CLOSEST = 3  # articles shown below a refusal
 CLOSEST_LEAD = " The closest article"  # begins the list that ends a refusal's text, which is shown as buttons here
 
 # C0 and C1 controls but tab and line feed, embeddings, overrides and isolates of direction, tags, half characters.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
-_KEY = re.compile(r"([0-9]{1,9})\.(?:h([0-9]{1,9})|c([0-9]{1,9})(?:\.([0-9]{1,9}))?)")  # turn, hit or citation, its copy
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A question and what has become of it so far: an answer, a problem, or both empty.
-
-    ``waiting`` says in words what it waits for and is empty when the turn is over.
-    """
-
-    question: str
-    answer: Answer | None = None
-    waiting: str = ""
-    problem: str = ""
-
-
-class Span(NamedTuple):
-    """A highlighted part of a document's text: half-open character offsets."""
-
-    start: int
-    end: int
 
 
 def shown(text: str) -> str:
@@ -53,8 +31,25 @@ def shown(text: str) -> str:
 
 
 def conversation(turns: Sequence[Turn]) -> str:
-    """Render the turns, oldest first. A button opens the source named by its ``data-open``, or stops the turn."""
-    return f'<div role="log" aria-label="Conversation">{"".join(_turn(i, turn) for i, turn in enumerate(turns))}</div>'
+    """Render the turns, oldest first.
+
+    A button opens the source named by its ``data-open``, or does what its ``data-act`` says to the turn ``data-turn``.
+    """
+    rendered = "".join(_turn(i, turn, last=i == len(turns) - 1) for i, turn in enumerate(turns))
+    return f'<div role="log" aria-label="Conversation">{rendered}</div>'
+
+
+def menu(conversations: Iterable[Conversation], current: str) -> str:
+    """Render the other conversations, the newest first, to go on with or to forget."""
+    listed = "".join(
+        f'<li><button type="button" data-go="{shown(c.id)}"{" aria-current" if c.id == current else ""} dir="auto">'
+        f"{shown(c.title)}</button>"
+        f'<button type="button" data-forget="{shown(c.id)}" aria-label="Forget this conversation">×</button></li>'
+        for c in sorted(conversations, key=lambda c: c.started, reverse=True)
+        if c.turns
+    )
+    earlier = f"<details><summary>Conversations</summary><ul>{listed}</ul></details>" if listed else ""
+    return f'<h1>Footnote</h1><nav aria-label="Conversations">{earlier}<button type="button" data-fresh>New</button></nav>'
 
 
 def welcome(articles: int, examples: Sequence[str]) -> str:
@@ -68,65 +63,94 @@ def welcome(articles: int, examples: Sequence[str]) -> str:
     )
 
 
-def no_source() -> str:
-    """Render the reading pane before anything is open in it."""
-    return '<div class="no-source"><p>Choose a source to read its article here.</p></div>'
-
-
 def notice(text: str, *, alert: bool = False) -> str:
     """Render one line about the state of the page; empty text leaves nothing to see."""
     return f'<p role="{"alert" if alert else "status"}">{shown(_sentence(text))}</p>'
 
 
-def first_source(turns: Sequence[Turn]) -> str:
-    """Render the article behind the first marker of the newest turn, or the empty pane if it has none."""
-    answer = turns[-1].answer
-    return source(turns, f"{len(turns) - 1}.c{answer.citations[0].marker}") if answer and answer.citations else no_source()
-
-
-def source(turns: Sequence[Turn], key: str, *, chosen: bool = False) -> str:
-    """Render the article that a ``data-open`` key names, its spans highlighted; ``chosen`` moves the reader's focus there.
-
-    :raises LookupError: the key names nothing.
-    """
-    match = _KEY.fullmatch(key)
-    if not match:
-        raise LookupError(key)
-    answer = turns[int(match[1])].answer
-    if answer is None:
-        raise LookupError(key)
-    if match[2]:
-        number = int(match[2])
-        passage = {hit.rank: hit.passage for hit in answer.hits}[number]
-        return _article(key, passage.document, {number: Span(passage.start, passage.end)}, number, chosen=chosen)
-    number = int(match[3])
-    cited = {citation.marker: citation for citation in answer.citations}[number]
-    documents = {p.document.source: p.document for hit in answer.hits for p in (hit.passage, *hit.copies)}
-    if match[4]:
-        copy = dict(enumerate(cited.copies, start=1))[int(match[4])]
-        return _article(key, documents[copy.source], {number: Span(copy.start, copy.end)}, number, chosen=chosen)
-    document = documents[cited.source]
-    spans = {c.marker: Span(c.start, c.end) for c in answer.citations if c.source == cited.source}
-    return _article(key, document, spans, number, chosen=chosen)
-
-
-def _turn(index: int, turn: Turn) -> str:
+def _turn(index: int, turn: Turn, *, last: bool) -> str:
     parts = [f'<h2 dir="auto">{shown(turn.question)}</h2>']
-    if turn.answer:
+    if turn.answer and not turn.answer.text:
+        parts += _looked_at(turn.answer)
+    elif turn.answer:
         parts += _refusal(index, turn.answer) if turn.answer.status is Status.REFUSED else _answer(index, turn.answer)
         parts += [f'<p class="note">{shown(note)}</p>' for note in _notes(turn.answer) if not turn.waiting]
+        parts += [] if turn.waiting else _not_cited(index, turn.answer)
     if turn.waiting:
-        parts.append(f'<p class="waiting">{shown(turn.waiting)} <button type="button" data-stop>Stop</button></p>')
+        parts.append(f'<p class="waiting">{shown(turn.waiting)} <button type="button" data-act="stop">Stop</button></p>')
+    else:
+        parts += _actions(index, turn, last=last)
     if turn.problem:
         parts.append(f'<p class="problem" role="alert">{shown(_sentence(turn.problem))}</p>')
     return f'<section class="turn">{"".join(parts)}</section>'
+
+
+def _actions(index: int, turn: Turn, *, last: bool) -> list[str]:
+    """Render what can be done with a turn that is over."""
+
+    def button(do: str, text: str, more: str = "") -> str:
+        return f'<button type="button" data-act="{do}" data-turn="{index}"{more}>{text}</button>'
+
+    again = [button("retry", "Ask again"), button("edit", "Edit")] if last else []
+    if not turn.answer or not turn.answer.text:
+        return [f'<div class="actions">{"".join(again)}</div>'] if again else []
+    saved = "".join(button("save", name, f' data-form="{name.lower()}"') for name in ("Markdown", "HTML", "JSON"))
+    thumbs = "".join(
+        button("rate", word, f' data-good="{good}" aria-pressed="{str(turn.rated == good).lower()}"')
+        for word, good in (("✓ Right", "up"), ("✗ Wrong", "down"))
+    )
+    note = (
+        f'<div class="rating"><input type="text" maxlength="2000" aria-label="Note" placeholder="What should be known of it?">'
+        f"{button('rate', 'Add the note')}</div>"
+        if turn.rated
+        else ""
+    )
+    return [
+        f'<div class="actions">{button("copy", "Copy")}<details><summary>Save</summary><div>{saved}</div></details>'
+        f"{button('link', 'Link')}{''.join(again)}{thumbs}</div>{note}"
+    ]
+
+
+def _looked_at(answer: Answer) -> list[str]:
+    """Render which articles are being read."""
+    titles = dict.fromkeys(hit.passage.heading for hit in answer.hits)
+    items = "".join(f'<li dir="auto">{shown(title)}</li>' for title in titles)
+    return [f'<ul class="looked-at" aria-label="Articles being read">{items}</ul>'] if items else []
+
+
+def _not_cited(index: int, answer: Answer) -> list[str]:
+    """Render the passages that were read and that no sentence rests on, each with its scores."""
+    spans = [(c.source, c.start, c.end) for c in answer.citations]
+    rest = [
+        hit
+        for hit in answer.hits
+        if not any(
+            source == hit.passage.document.source and start < hit.passage.end and hit.passage.start < end
+            for source, start, end in spans
+        )
+    ]
+    if not rest:
+        return []
+    items = "".join(
+        f'<li><button type="button" data-open="{index}.h{hit.rank}"><strong dir="auto">{shown(hit.passage.heading)}</strong>'
+        f"{about(hit.passage.document.published, hit.passage.document.source)}"
+        f'<span class="about">{_scores(hit)}</span></button></li>'
+        for hit in rest
+    )
+    listed = f'<ul class="sources closest">{items}</ul>'
+    return [f'<details class="rest"><summary>Read, not cited: {len(rest)}</summary>{listed}</details>']
+
+
+def _scores(hit: Hit) -> str:
+    found = f", holds an answer {hit.found.probability:.0%}" if hit.found else ""
+    return f"Rank {hit.rank}, score {hit.score:.4f}, likeness {hit.cosine:.2f}{found}"
 
 
 def _answer(index: int, answer: Answer) -> list[str]:
     sentences = " ".join(_claim(index, claim) for claim in answer.claims if claim.markers)
     cited = "".join(
         f'<li><button type="button" data-open="{index}.c{c.marker}"><span class="number">{c.marker}</span>'
-        f'<q dir="auto">{shown(c.quote)}</q>{_about(c.published, c.title, c.source)}{_state(c)}</button>'
+        f'<q dir="auto">{shown(c.quote)}</q>{about(c.published, c.title, c.source)}{stale(c.state.note)}</button>'
         f"{_copies(index, c)}</li>"
         for c in answer.citations
     )
@@ -137,7 +161,7 @@ def _copies(index: int, citation: Citation) -> str:
     """Render what opens the same sentence in other articles."""
     return "".join(
         f'<button type="button" class="copy" data-open="{index}.c{citation.marker}.{number}">'
-        f"{_about(copy.published, 'the same', copy.source)}</button>"
+        f"{about(copy.published, 'the same', copy.source)}</button>"
         for number, copy in enumerate(citation.copies, start=1)
     )
 
@@ -170,7 +194,7 @@ def _refusal(index: int, answer: Answer) -> list[str]:
         nearest.setdefault((hit.passage.document.source, hit.passage.heading), hit)
     cards = "".join(
         f'<li><button type="button" data-open="{index}.h{hit.rank}"><strong dir="auto">{shown(hit.passage.heading)}</strong>'
-        f"{_about(hit.passage.document.published, hit.passage.document.source)}</button></li>"
+        f"{about(hit.passage.document.published, hit.passage.document.source)}</button></li>"
         for hit in list(nearest.values())[:CLOSEST]
     )
     said = f'<p class="refusal" dir="auto">{shown(answer.text.partition(CLOSEST_LEAD)[0])}</p>'
@@ -188,7 +212,7 @@ def _notes(answer: Answer) -> list[str]:
     return notes
 
 
-def _about(published: str | None, *rest: str) -> str:
+def about(published: str | None, *rest: str) -> str:
     """Say where a text comes from, on one line."""
     parts = [f"<bdi>{shown(text)}</bdi>" for text in rest]
     if published:
@@ -196,8 +220,9 @@ def _about(published: str | None, *rest: str) -> str:
     return f'<span class="about">{" · ".join(parts)}</span>'
 
 
-def _state(citation: Citation) -> str:
-    return f'<span class="stale">{_sentence(citation.state.note)}</span>' if citation.state.note else ""
+def stale(note: str) -> str:
+    """Say what has become of a file since it was indexed."""
+    return f'<span class="stale">{shown(_sentence(note))}</span>' if note else ""
 
 
 def _sentence(text: str) -> str:
@@ -210,31 +235,3 @@ def _long_date(published: str) -> str:
     except ValueError:
         return published
     return f"{day.day} {day:%B %Y}"
-
-
-def _article(key: str, document: Document, spans: Mapping[int, Span], current: int, *, chosen: bool) -> str:
-    paragraphs = "".join(
-        f'<p dir="auto">{_marked(document.text, Span(*match.span()), spans, current)}</p>'
-        for match in re.finditer(r"[^\n]*\S[^\n]*", document.text)
-    )
-    return (
-        f'<article data-key="{key}"{" data-chosen" if chosen else ""} aria-label="Source">'
-        '<header><button type="button" class="back">Back to the answer</button>'
-        f'<h2 dir="auto">{shown(document.title)}</h2>{_about(document.published, document.source)}</header>'
-        f"{paragraphs}</article>"
-    )
-
-
-def _marked(text: str, paragraph: Span, spans: Mapping[int, Span], current: int) -> str:
-    """Escape a paragraph, with its share of each span in a ``mark``; where spans overlap, the current one wins."""
-    edges = {edge for span in spans.values() for edge in span if paragraph.start < edge < paragraph.end}
-    pieces = []
-    for start, end in pairwise(sorted({*paragraph, *edges})):
-        around = [number for number, span in spans.items() if span.start <= start and end <= span.end]
-        piece = shown(text[start:end])
-        if current in around:
-            piece = f'<mark class="current" tabindex="-1">{piece}</mark>'
-        elif around:
-            piece = f"<mark>{piece}</mark>"
-        pieces.append(piece)
-    return "".join(pieces)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from rag.dates import DatedRetriever
 from rag.retriever import RRF_K, HybridRetriever
+from rag.types import EVERYTHING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.store import Store
-    from rag.types import Encoder, Finder, Hit, Retriever
+    from rag.types import Encoder, Finder, Hit, Retriever, Scope
 
 READ = 20  # hits that are looked at, about 15 ms each; from further down few could rise among the eight that are read
 WEIGHT = 0.5  # of the finder's ranking; at 1 it costs multi-hop questions about news 2 hits in a hundred among the first four
@@ -35,9 +36,9 @@ class RerankingRetriever:
         self._retriever = retriever
         self._finder = finder
 
-    def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
-        """Give at most ``top_k`` hits, best first, each with what was found in it."""
-        hits = self._retriever.retrieve(question, top_k=max(READ, top_k))
+    def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
+        """Give at most ``top_k`` hits from the articles of the scope, best first, each with what was found in it."""
+        hits = self._retriever.retrieve(question, top_k=max(READ, top_k), scope=scope)
         found = self._finder.find(question, [hit.passage.headed for hit in hits])
         places = sorted(range(len(hits)), key=lambda i: -found[i].probability)
         scores = {i: 1 / (RRF_K + hits[i].rank) + WEIGHT / (RRF_K + place) for place, i in enumerate(places, start=1)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rag.copies import collapse
 from rag.terms import content_words
-from rag.types import Hit
+from rag.types import EVERYTHING, Hit
 from rag.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.store import Store
-    from rag.types import Encoder
+    from rag.types import Encoder, Scope
 
 CANDIDATES = 50  # of each search; deeper lists change no fused rank that is read
 RRF_K = 60  # Cormack, Clarke and Büttcher 2009
@@ -37,25 +37,30 @@ class HybridRetriever:
         self._encoder = encoder
         self._vectors = Vectors.load(store, folder)
 
-    def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
-        """Give at most ``top_k`` hits, best first, from one committed state of the index.
+    def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
+        """Give at most ``top_k`` hits from the articles of the scope, best first, from one committed state of the index.
 
         Where copies fill the lists, they are made longer until the hits are enough.
         """
         vector = self._encoder.encode([question])[0]
         with self._store.snapshot():
             self._vectors = self._vectors.refreshed(self._store)
+            among = None if scope.is_everything else self._store.ids_in(scope)
+            available = len(self._vectors) if among is None else len(among)
             depth = max(CANDIDATES, top_k)
-            hits = collapse(self._candidates(question, vector, depth))
-            while len(hits) < top_k and any(hit.copies for hit in hits) and depth < min(DEEPEST, len(self._vectors)):
+            hits = collapse(self._candidates(question, vector, depth, among))
+            while len(hits) < top_k and any(hit.copies for hit in hits) and depth < min(DEEPEST, available):
                 depth *= 4
-                hits = collapse(self._candidates(question, vector, depth))
+                hits = collapse(self._candidates(question, vector, depth, among))
         return hits[:top_k]
 
-    def _candidates(self, question: str, vector: NDArray[np.float32], depth: int) -> list[Hit]:
-        """Give the best ``depth`` hits, of lists as long."""
-        dense = self._vectors.search(vector, depth)
-        lexical = self._store.search_text(content_words(question), top_k=depth)
+    def _candidates(self, question: str, vector: NDArray[np.float32], depth: int, among: NDArray[np.int64] | None) -> list[Hit]:
+        """Give the best ``depth`` hits, of lists as long; only those ``among`` the ids, if any are given."""
+        if among is None:
+            dense = self._vectors.search(vector, depth)
+        else:
+            dense = self._vectors.search_among(self._store, among, vector, depth)
+        lexical = self._store.search_text(content_words(question), top_k=depth, among=among)
         fused = reciprocal_rank_fusion([[i for i, _ in dense], [i for i, _ in lexical]])
         best = sorted(fused, key=lambda i: (-fused[i], i))[:depth]
         passages = self._store.passages(best)

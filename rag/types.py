@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
 
 if TYPE_CHECKING:
     from collections.abc import Generator as Stream
@@ -249,6 +251,45 @@ class Message(TypedDict):
     content: str
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of the articles that a question is asked of.
+
+    ``since`` and ``until`` are ISO dates (``2021-09-06``), both days included, None is open; with either, an article without a
+    date is left out. An article counts when its source or its title holds one of ``names``, literally and whatever the case;
+    without ``names`` every article does.
+    """
+
+    since: str | None = None
+    until: str | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Say whether nothing is left out."""
+        return self == EVERYTHING
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What holds for one question alone; None is as configured.
+
+    ``passages_read`` (1..20) is how many passages evidence is looked for in, ``threshold`` (0..1) the answerability below which
+    the question is refused, ``max_new_tokens`` (1..512) the longest draft.
+    """
+
+    passages_read: int | None = None
+    threshold: float | None = None
+    max_new_tokens: int | None = None
+    scope: Scope = EVERYTHING
+
+
+AS_CONFIGURED = Options()
+
+
 class Encoder(Protocol):
     """Text to vectors. ``identity`` names the weights and the way they are used: equal identities give equal vectors."""
 
@@ -263,8 +304,8 @@ class Encoder(Protocol):
 class Retriever(Protocol):
     """A question to passages."""
 
-    def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
-        """Give at most ``top_k`` hits, best first; empty when nothing matches at all."""
+    def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
+        """Give at most ``top_k`` hits from the articles of the scope, best first; empty when nothing matches at all."""
 
 
 class Finder(Protocol):

@@ -1,6 +1,7 @@
-"""What stands between a browser and the page: who may ask, for what, and what the browser may load.
+"""What stands between a browser and the page: who may ask, for what, how much may be sent, and what the browser may load.
 
-Gradio 6.31 checks neither Host nor Origin, fetches URLs for anybody under ``file=`` and sends none of these headers.
+Gradio 6.31 checks neither Host nor Origin, fetches URLs for anybody under ``file=``, takes any number of files of any size in
+one request, and sends none of these headers.
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from starlette.responses import PlainTextResponse
 from rag.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
-# Addresses that serve or take files, or fetch for the browser: the page has no use for any of them.
+# Addresses that serve files, fetch for the browser, or are for programs: the page has no use for any of them.
 CLOSED = re.compile(
-    r"/(?:gradio_api/)?(?:file[=/]|proxy=|upload|stream/|component_server|custom_component/|process_recording|deep_link)"
+    r"/(?:gradio_api/)?(?:file[=/]|proxy=|stream/|component_server|custom_component/|process_recording|deep_link|(?:run|api|call)/)"
 )
+UPLOAD = re.compile(r"/(?:gradio_api/)?upload/*")
+MAX_UPLOAD = 200_000_000  # bytes of one request, and of all that lies in the folder of uploads
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "  # Gradio needs both
@@ -38,11 +43,14 @@ HEADERS = {
 }
 
 
-def guards(host: str) -> list[Middleware]:
-    """Give the middleware of a page on ``host``: foreign names, pages and addresses are refused."""
+def guards(host: str, uploads: Path) -> list[Middleware]:
+    """Give the middleware of a page on ``host``: foreign names, pages and addresses are refused, and more files than may be.
+
+    ``uploads`` is where files lie that were sent and not yet stored.
+    """
     everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound; a login guards it, and cookies keep to their host
     hosts = ["*"] if everywhere else [host, *LOOPBACK]
-    return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False), Middleware(Guard)]
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False), Middleware(Guard, uploads=uploads)]
 
 
 def login(host: str, auth: str | None) -> tuple[str, str] | None:
@@ -71,8 +79,9 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """Refuses requests of foreign pages and for closed addresses, and adds ``HEADERS`` to every response."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, uploads: Path) -> None:
         self._app = app
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -85,11 +94,18 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        refused = PlainTextResponse("This page does not answer that.\n", status_code=403)
-        await (refused if _is_refused(Request(scope)) else self._app)(scope, receive, send_guarded)
+        await (self._refusal(Request(scope)) or self._app)(scope, receive, send_guarded)
 
-
-def _is_refused(request: Request) -> bool:
-    origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    return foreign or CLOSED.match(request.url.path) is not None
+    def _refusal(self, request: Request) -> ASGIApp | None:
+        origin, path = request.headers.get("origin"), request.url.path
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+        if foreign or CLOSED.match(path):
+            return PlainTextResponse("This page does not answer that.\n", status_code=403)
+        if UPLOAD.fullmatch(path):
+            length = request.headers.get("content-length", "")
+            if not length.isdecimal():
+                return PlainTextResponse("Say how much is sent.\n", status_code=411)
+            held = sum(file.stat().st_size for file in self._uploads.rglob("*") if file.is_file())
+            if int(length) > MAX_UPLOAD - held:
+                return PlainTextResponse("That is too much at once.\n", status_code=413)
+        return None

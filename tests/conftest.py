@@ -1,13 +1,18 @@
-"""What several of the slow tests share: an index of seeds/, made once by the command line with the real encoder."""
+"""What several of the slow tests share: an index of seeds/, made once by the command line with the real encoder; a browser."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
+import shutil
 import time
 from datetime import date
 from pathlib import Path
 
 import pytest
+
+pytest.register_assert_rewrite("browsing")
 
 FIGURES_HEAD = """# Durability
 
@@ -41,3 +46,22 @@ def seeds_index(tmp_path_factory):
     assert done.returncode == 0, done.stderr
     assert "5 added" in done.stdout
     return folder
+
+
+@pytest.fixture(scope="module")
+def collect_loops():
+    """Collect Gradio's event loops where their warnings are ignored, and not in another file's test."""
+    yield
+    asyncio.set_event_loop(None)
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if shutil.which("chromium") is None:
+        complain = pytest.fail if os.environ.get("CI") else pytest.skip
+        complain("chromium is not installed: apt-get install -y chromium")
+    from browsing import browsing
+
+    with browsing() as browser:
+        yield browser

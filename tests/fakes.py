@@ -14,7 +14,7 @@ from rag import models
 from rag.corpus import Note, read_file, source_name
 from rag.errors import CorpusError
 from rag.extraction import Extractor
-from rag.types import Document, Found, Hit, Passage, Written
+from rag.types import EVERYTHING, Document, Found, Hit, Passage, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rag.manifest import Role
     from rag.store import Store
-    from rag.types import Message
+    from rag.types import Message, Scope
 
 
 class FakeEncoder:
@@ -74,7 +74,7 @@ def put(store: Store, *documents: Document, encoder: FakeEncoder | None = None) 
 
 
 class ScriptedGenerator:
-    """Writes given pieces, whatever it is asked; keeps the prompts and how each reply ended."""
+    """Writes given pieces, whatever it is asked; keeps the prompts, the limits and how each reply ended."""
 
     def __init__(
         self, *pieces: str, fails: Exception | None = None, surprisal: float = 0.1, known: float | None = None
@@ -83,12 +83,14 @@ class ScriptedGenerator:
         self.surprisal, self.known = surprisal, known
         self.fails = fails
         self.prompts: list[list[Message]] = []
+        self.limits: list[int] = []
         self.written = 0
         self.closed_early = False
         self.ended = False
 
     def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Iterator[Written]:
         self.prompts.append(list(messages))
+        self.limits.append(max_new_tokens)
         try:
             for piece in self.pieces:
                 self.written += 1
@@ -120,7 +122,7 @@ class FakeChecker:
 
 
 class ListRetriever:
-    """Finds the same documents for every question, each as one passage, as near as told."""
+    """Finds the same documents for every question, each as one passage, as near as told; notes what was asked."""
 
     def __init__(self, *documents: Document, cosine: float = 0.8) -> None:
         self.hits = [
@@ -128,9 +130,11 @@ class ListRetriever:
             for rank, each in enumerate(documents, start=1)
         ]
         self.questions: list[str] = []
+        self.scopes: list[Scope] = []
 
-    def retrieve(self, question: str, *, top_k: int) -> list[Hit]:
+    def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
         self.questions.append(question)
+        self.scopes.append(scope)
         return self.hits[:top_k]
 
 

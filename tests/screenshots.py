@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from test_ui import ROOT, Reader, browsing, served_for_real
+from browsing import ROOT, Reader, browsing, served_for_real
 
 from rag import cli
 
@@ -34,6 +34,13 @@ def take_pictures(index: Path) -> None:
             reader.tab.screenshot(path=DOCS / name)
             assert reader.was_safe()
             reader.tab.close()
+        reader = Reader(browser, address, viewport={"width": 1280, "height": 1000})
+        reader.answer(next(iter(PICTURES.values())))
+        reader.tab.get_by_role("tab", name="Library").click()
+        reader.tab.locator("#pictures circle").first.wait_for()
+        reader.tab.locator("#articles li").first.wait_for()
+        reader.tab.screenshot(path=DOCS / "library.png")
+        reader.tab.close()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag import answerability
-from rag.assistant import Assistant
+from rag.assistant import MAX_NEW_TOKENS, Assistant
 from rag.encoder import SentenceEncoder
 from rag.errors import UsageError
 from rag.generator import CausalGenerator
@@ -22,7 +22,7 @@ from rag.passages import split
 from rag.question import MAX_QUESTION_CHARS, check_question
 from rag.retriever import HybridRetriever
 from rag.store import Store
-from rag.types import Answer, Message, Status, Verdict
+from rag.types import EVERYTHING, Answer, Message, Options, Scope, Status, Verdict
 
 EXPO = document(
     "expo.txt",
@@ -222,33 +222,46 @@ def test_a_title_that_looks_like_a_marker_puts_none_into_a_refusal():
 
 
 def test_asking_gives_the_last_of_the_stream(willing):
-    streamed = list(assistant(*words_of(DRAFT)).stream(QUESTION))[-1]
+    last = streamed(assistant(*words_of(DRAFT)))[-1]
     answer = assistant(*words_of(DRAFT)).ask(QUESTION)
     assert (answer.text, answer.status, answer.claims, answer.citations) == (
-        streamed.text,
-        streamed.status,
-        streamed.claims,
-        streamed.citations,
+        last.text,
+        last.status,
+        last.claims,
+        last.citations,
     )
+
+
+def streamed(asking, question=QUESTION, **changes):
+    """Give the answers after the first, which tells only what is about to be read."""
+    found, *answers = asking.stream(question, **changes)
+    assert (found.text, found.claims, found.citations) == ("", (), ())
+    assert found.hits
+    return answers
+
+
+def test_what_is_about_to_be_read_is_told_before_anything_is_written():
+    asking = assistant(*words_of(DRAFT))
+    found = next(asking.stream(QUESTION))
+    assert EXPO.source in [hit.passage.document.source for hit in found.hits]
+    assert not asking._generator.prompts
 
 
 def test_a_sentence_is_shown_before_the_draft_is_complete(willing):
     asking = assistant(*words_of(f"{DRAFT}Planning minister Ahsan Iqbal met a delegation in Islamabad."))
-    first = next(asking.stream(QUESTION))
+    _, first = islice(asking.stream(QUESTION), 2)
     assert "2,500 exhibits" in first.text
     assert asking._generator.written < len(asking._generator.pieces)
 
 
 def test_what_is_shown_grows_and_is_never_taken_back(willing):
-    answers = list(
-        assistant(*words_of(f"{DRAFT}He said 7. Planning minister Ahsan Iqbal met a delegation in 2024.")).stream(QUESTION)
-    )
+    answers = streamed(assistant(*words_of(f"{DRAFT}He said 7. Planning minister Ahsan Iqbal met a delegation in 2024.")))
     assert len(answers) >= 2
     assert_grows(answers)
 
 
 def test_a_refusal_is_shown_only_at_the_end(unwilling):
-    answers = list(assistant(*words_of(DRAFT)).stream(QUESTION))
+    answers = streamed(assistant(*words_of(DRAFT)))
     assert [answer.status for answer in answers] == [Status.REFUSED]
 
 
@@ -267,7 +280,7 @@ def test_a_refusal_is_shown_only_at_the_end(unwilling):
 @pytest.mark.parametrize("cut", ["words", "characters"])
 def test_what_is_shown_grows_however_the_draft_is_written_and_cut(willing, draft, cut):
     pieces = words_of(draft) if cut == "words" else list(draft)
-    answers = list(assistant(*pieces).stream(QUESTION))
+    answers = streamed(assistant(*pieces))
     assert_grows(answers)
     assert answers[-1].text == assistant(draft).ask(QUESTION).text
 
@@ -300,7 +313,7 @@ def test_any_stream_grows_and_ends_as_the_whole_draft_would(pieces, between):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answerability, "THRESHOLD", 0.0)
         pieces = [piece + between for piece in pieces]
-        answers = list(assistant(*pieces).stream(QUESTION))
+        answers = streamed(assistant(*pieces))
         assert_grows(answers)
         whole = assistant("".join(pieces)).ask(QUESTION)
         assert (answers[-1].text, answers[-1].claims) == (whole.text, whole.claims)
@@ -309,7 +322,7 @@ def test_any_stream_grows_and_ends_as_the_whole_draft_would(pieces, between):
 def test_closing_the_stream_closes_the_generator(willing):
     asking = assistant(*words_of(DRAFT * 3))
     stream = asking.stream(QUESTION)
-    next(stream)
+    assert len(list(islice(stream, 2))) == 2
     stream.close()
     assert asking._generator.closed_early
     assert asking._generator.written < len(asking._generator.pieces)
@@ -317,7 +330,7 @@ def test_closing_the_stream_closes_the_generator(willing):
 
 def test_a_stream_that_is_told_to_stop_ends_before_its_first_sentence_does(willing):
     asking = assistant(*words_of("The Taizhou expo has 2,500 exhibits and " * 9))
-    assert not list(asking.stream(QUESTION, stopped=lambda: asking._generator.written >= 3))
+    assert not streamed(asking, stopped=lambda: asking._generator.written >= 3)
     assert asking._generator.closed_early
     assert asking._generator.written == 3
 
@@ -402,6 +415,80 @@ def test_any_text_is_a_question_or_refused(text):
     question.encode()
 
 
+# --- the options of one question
+
+
+def test_options_hold_for_their_question_alone(willing):
+    asking, scope = assistant(*words_of(DRAFT)), Scope(since="2021-01-01", names=("expo",))
+    answers = [asking.ask(QUESTION, options=options) for options in (Options(1, 0.25, 7, scope), Options())]
+    assert [len(answer.hits) for answer in answers] == [1, 2]
+    assert [answer.threshold for answer in answers] == [0.25, 0.0]
+    assert asking._generator.limits == [7, MAX_NEW_TOKENS]
+    assert asking._retriever.scopes == [scope, EVERYTHING]
+
+
+def test_a_question_is_refused_below_the_threshold_of_its_options(willing):
+    asking = assistant(*words_of(DRAFT))
+    strict = streamed(asking, options=Options(threshold=1.0))
+    assert [(answer.status, answer.threshold) for answer in strict] == [(Status.REFUSED, 1.0)]
+    assert asking.ask(QUESTION).status is Status.ANSWERED
+
+
+def test_a_threshold_of_nothing_is_one(unwilling):
+    answer = assistant(*words_of(DRAFT)).ask(QUESTION, options=Options(threshold=0))
+    assert (answer.status, answer.threshold) == (Status.ANSWERED, 0)
+
+
+def test_where_the_scope_holds_no_article_nothing_is_said_of_the_articles():
+    asking = assistant(DRAFT, documents=())
+    answer = asking.ask("What do articles of 2021 say?", options=Options(scope=Scope(until="2020-01-01")))
+    assert answer.status is Status.REFUSED
+    assert_sound(answer)
+    assert answer.text == "No article is within the chosen dates or files."
+    assert answer.notes == ()
+    assert not asking._generator.prompts
+
+
+def test_a_refusal_of_a_part_of_the_articles_names_the_closest_of_them(unwilling):
+    answer = assistant(DRAFT).ask(QUESTION, options=Options(scope=Scope(names=("expo",))))
+    assert answer.text.startswith("The articles do not answer this.")
+    assert "Expo in Taizhou" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (Options(passages_read=0), "passages_read .* from 1 to 20, not 0"),
+        (Options(passages_read=21), "passages_read"),
+        (Options(passages_read=2.5), "passages_read is a whole number"),
+        (Options(threshold=-0.1), "threshold is a number from 0 to 1"),
+        (Options(threshold=1.1), "threshold"),
+        (Options(threshold=float("nan")), "threshold"),
+        (Options(threshold="high"), "threshold"),
+        (Options(max_new_tokens=0), "max_new_tokens"),
+        (Options(max_new_tokens=513), "max_new_tokens .* from 1 to 512, not 513"),
+        (Options(scope=Scope(since="6 September 2021")), "since is a date .* for example 2021-09-06"),
+        (Options(scope=Scope(until="2021-02-30")), "until"),
+        (Options(scope=Scope(until="20210906")), "until"),
+        (Options(scope=Scope(until="")), "until"),
+        (Options(scope=Scope(since=2021)), "since"),
+        (Options(scope=Scope(names="expo")), "names is a tuple"),
+        (Options(scope=Scope(names=(b"expo",))), "names"),
+    ],
+)
+def test_an_option_out_of_range_is_refused_with_a_hint_and_nothing_is_asked(options, named):
+    asking = assistant(DRAFT)
+    with pytest.raises(UsageError, match=named) as caught:
+        asking.ask(QUESTION, options=options)
+    assert "\n" not in str(caught.value)
+    assert not asking._retriever.questions
+
+
+@pytest.mark.parametrize("options", [Options(1, 0, 1), Options(20, 1, 512), Options(threshold=0.5)])
+def test_options_at_the_ends_of_their_range_are_taken(options):
+    assert_sound(assistant(*words_of(DRAFT)).ask(QUESTION, options=options))
+
+
 # --- the chat before
 
 
@@ -464,7 +551,7 @@ def no_network(monkeypatch) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_network")
 def test_the_real_models_answer_from_the_seeds_without_a_network(real):
-    answers = list(real.stream("How many exhibits did the Taizhou expo have?"))
+    answers = streamed(real, "How many exhibits did the Taizhou expo have?")
     assert_grows(answers)
     assert "2,500" in answers[-1].text
     assert any("2,500 exhibits" in c.quote for c in answers[-1].citations)
@@ -480,7 +567,7 @@ def test_the_real_models_refuse_what_the_seeds_do_not_hold(real):
 @pytest.mark.slow
 def test_a_closed_stream_of_the_real_models_leaves_the_next_question_in_order(real):
     stream = real.stream("What did Khusro Bakhtyar highlight?")
-    next(stream)
+    assert len(list(islice(stream, 2))) == 2
     stream.close()
     assert "2,500" in real.ask("How many exhibits did the Taizhou expo have?").text
 

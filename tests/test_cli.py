@@ -27,6 +27,8 @@ import rag.doctor
 import rag.models
 from rag import cli
 from rag.errors import IndexMissing, ModelMissing, UsageError
+from rag.feedback import rate
+from rag.reranking import WEIGHT
 from rag.store import Store
 from rag.terminal import one_line, plain
 from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
@@ -530,6 +532,17 @@ def test_eval_names_the_line_that_is_no_question(run, assistant):
     one_error_line(run("eval", "q.jsonl", "--details", "no/out.jsonl"), "no/out.jsonl", code=2)
 
 
+def test_eval_measures_by_what_readers_said_and_tells_what_it_leaves_out(run, assistant):
+    for number, good in enumerate((True, False, False)):
+        rate(Path(), answer(), good=good, rating_id=f"c.{number}")
+    result = run("eval", "ratings.jsonl", "--json")
+    assert (json.loads(result.out)["n"], json.loads(result.out)["answer_acc"]) == (1, 1.0)
+    assert 'rated wrong, and so not measured: 2; with "answerable" and "answers" added' in result.err
+    assert "ratings.jsonl" in result.err
+    Path("ratings.jsonl").write_text('{"id": 1, "question": "q?", "rating": "down"}\n', encoding="utf-8")
+    one_error_line(run("eval", "ratings.jsonl"), "ratings.jsonl holds only answers that were rated wrong", code=2)
+
+
 def test_eval_compares_with_an_earlier_run(run, assistant):
     gold = {"id": 1, "question": "How many?", "answerable": True, "answers": ["2,500"], "sources": ["a.txt"], "evidence": []}
     Path("q.jsonl").write_text(json.dumps(gold), encoding="utf-8")
@@ -936,4 +949,4 @@ def test_search_shows_the_order_that_an_answer_reads(run, indexed, monkeypatch):
         hit["score"] for hit in json.loads(run("search", "cars at the expo", "--json").out)["hits"] if "noon" in hit["text"]
     ]
     assert "Cars" in first["text"]
-    assert found == [pytest.approx(1 / 62 + 1 / 61)]
+    assert found == [pytest.approx(1 / 62 + WEIGHT / 61)]

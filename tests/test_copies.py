@@ -11,12 +11,12 @@ from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, count_words, do
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag import answerability, render
+from rag import answerability, reading, render
 from rag.assistant import Assistant
+from rag.conversation import Turn
 from rag.copies import collapse, copies_of, counted
 from rag.passages import split
 from rag.record import answer_record
-from rag.render import Turn
 from rag.retriever import HybridRetriever
 from rag.store import Store
 from rag.types import Citation, Hit, Passage
@@ -232,12 +232,12 @@ def test_a_copy_opens_in_the_page_at_its_sentence():
     assert "3 articles, 1 independent source" in html
     for number, copy in enumerate(answer.citations[0].copies, start=1):
         assert f'data-open="0.c1.{number}"' in html
-        opened = render.source(turns, f"0.c1.{number}")
+        opened = reading.source(turns, f"0.c1.{number}")
         assert '<mark class="current"' in opened
         assert copy.source in opened
     for key in ("0.c1.9", "0.c1.0", "0.h1.1", "0.c1."):
         with pytest.raises(LookupError):
-            render.source(turns, key)
+            reading.source(turns, key)
 
 
 @pytest.mark.usefixtures("willing")

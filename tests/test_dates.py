@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from rag import answerability, render
 from rag.assistant import Assistant
+from rag.conversation import Turn
 from rag.dates import DatedRetriever, arranged, dates_asked, remark
 from rag.explain import sections
 from rag.record import answer_record
-from rag.render import Turn
-from rag.types import Hit, Passage
+from rag.types import EVERYTHING, Hit, Passage, Scope
 
 TODAY = date(2025, 11, 20)  # a Thursday
 
@@ -159,13 +159,14 @@ def test_latest_prefers_the_newer_and_drops_none():
 
 
 class Pool:
-    """Finds the same hits for all, and notes how many were asked for."""
+    """Finds the same hits for all, and notes how many were asked for, and of which articles."""
 
     def __init__(self, hits):
-        self.hits, self.asked_for = hits, []
+        self.hits, self.asked_for, self.scopes = hits, [], set()
 
-    def retrieve(self, question, *, top_k):
+    def retrieve(self, question, *, top_k, scope=EVERYTHING):
         self.asked_for.append(top_k)
+        self.scopes.add(scope)
         return self.hits[:top_k]
 
 
@@ -173,6 +174,13 @@ def test_a_question_of_no_time_gets_the_very_hits_of_the_search():
     pool = Pool(HITS)
     assert DatedRetriever(pool, lambda: TODAY).retrieve("How many exhibits?", top_k=3) == HITS[:3]
     assert pool.asked_for == [3]
+
+
+@pytest.mark.parametrize("question", ["How many exhibits?", "What do articles of 2021 say?"])
+def test_the_search_is_asked_of_the_same_part_of_the_articles(question):
+    pool, scope = Pool(HITS), Scope(names=("expo",))
+    DatedRetriever(pool, lambda: TODAY).retrieve(question, top_k=3, scope=scope)
+    assert pool.scopes == {scope}
 
 
 def test_what_was_published_at_the_time_asked_for_is_found_far_down():

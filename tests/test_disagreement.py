@@ -9,10 +9,10 @@ from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, document
 
 from rag import answerability, render
 from rag.assistant import Assistant
+from rag.conversation import Turn
 from rag.disagreement import disagreements, without
 from rag.evidence import gather
 from rag.record import answer_record
-from rag.render import Turn
 from rag.types import Hit, Passage
 
 AROUND = (

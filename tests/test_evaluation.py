@@ -24,6 +24,7 @@ from rag.evaluation import (
     details,
     evaluate,
     is_cited_throughout,
+    load_gold,
     load_questions,
     measure,
     quotes_are_exact,
@@ -192,6 +193,52 @@ def test_a_file_of_anything_else_is_refused(tmp_path, line):
     path.write_text(line, encoding="utf-8")
     with pytest.raises(UsageError, match=r"q\.jsonl"):
         load_questions(path)
+
+
+def gold(tmp_path, *lines):
+    path = tmp_path / "q.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return load_gold(path)
+
+
+def test_of_ratings_with_one_id_the_last_counts(tmp_path):
+    loaded = gold(
+        tmp_path,
+        '{"id": 1, "question": "a?", "rating": "up", "answerable": true}',
+        '{"id": "1", "question": "b?", "rating": "up", "answerable": true}',
+        '{"id": 1, "question": "c?", "rating": "up", "answerable": false}',
+        '{"id": "1", "question": "d?", "rating": "down"}',
+    )
+    assert [(question.question, question.answerable) for question in loaded.questions] == [("c?", False)]
+    assert loaded.unmeasured == 1
+
+
+def test_an_answer_rated_wrong_counts_once_its_line_says_what_is_right(tmp_path):
+    right = '{"id": 1, "question": "a?", "rating": "up", "answerable": true}'
+    wrong = '{"id": 2, "question": "b?", "rating": "down"}'
+    mended = '{"id": 2, "question": "b?", "rating": "down", "answerable": true, "answers": ["x"]}'
+    assert gold(tmp_path, right, wrong) == replace(gold(tmp_path, right), unmeasured=1)
+    assert gold(tmp_path, right, mended).questions[1] == Question(2, "b?", True, ("x",))
+    assert gold(tmp_path, right, wrong, mended).unmeasured == 0
+
+
+def test_ratings_without_an_id_and_questions_with_one_are_all_kept(tmp_path):
+    unnamed = '{"question": "a?", "rating": "up", "answerable": true}'
+    plain = '{"id": 1, "question": "b?", "answerable": true}'
+    other = '{"id": 1, "question": "c?", "answerable": true, "rating": 5}'
+    loaded = gold(tmp_path, unnamed, unnamed, plain, plain, other)
+    assert [question.question for question in loaded.questions] == ["a?", "a?", "b?", "b?", "c?"]
+
+
+@pytest.mark.parametrize("rating", ['"up"', '"left"', "[]", "null", "5"])
+def test_only_an_answer_rated_wrong_may_leave_open_whether_there_is_one(tmp_path, rating):
+    with pytest.raises(UsageError, match=r'q\.jsonl, line 1: "answerable"'):
+        gold(tmp_path, f'{{"id": 1, "question": "a?", "rating": {rating}}}')
+
+
+def test_a_file_of_nothing_but_wrong_answers_says_what_would_help(tmp_path):
+    with pytest.raises(UsageError, match=r'q\.jsonl holds only answers that were rated wrong.*"answerable" and "answers"'):
+        gold(tmp_path, '{"id": 1, "question": "a?", "rating": "down"}')
 
 
 # Agreement with the scorer of the benchmark

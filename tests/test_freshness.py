@@ -17,10 +17,10 @@ from test_indexer import run, write
 
 from rag import answerability, assistant, render
 from rag.assistant import Assistant
+from rag.conversation import Turn
 from rag.freshness import with_states
 from rag.indexer import index_folder
 from rag.record import answer_record
-from rag.render import Turn
 from rag.retriever import HybridRetriever
 from rag.store import Store
 from rag.terminal import show_answer

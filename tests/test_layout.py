@@ -25,9 +25,9 @@ ORDER = """
     terms question copies retriever dates reranking
     evidence disagreement prompt probe generator claims grounding quoting answerability
     assistant __init__
-    record verification explain measures evaluation comparison questions batch doctor
+    record feedback verification explain measures evaluation comparison questions batch doctor
     terminal progress chat cli
-    examples opening render webguard
+    examples opening conversation line service settings library render pictures shelf export reading webguard
 """.split()
 HEAVY = ("torch", "transformers", "sentence_transformers", "gradio", "trafilatura", "pandas", "huggingface_hub")
 FORBIDDEN_NAMES = {"eval", "exec", "compile", "__import__"}

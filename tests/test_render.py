@@ -12,10 +12,10 @@ from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, document
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import render
+from rag import reading, render
 from rag.assistant import Assistant
-from rag.render import Turn
-from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
+from rag.conversation import Conversation, Turn
+from rag.types import Answer, Check, Citation, Claim, Found, Hit, Passage, State, Status, Verdict
 
 TEXT = "The expo opened on Monday.\n\nIt had 2,500 exhibits. Entry was free.\nNobody left early."
 PAYLOADS = [
@@ -104,8 +104,9 @@ def hostile(payload):
 
 
 def all_html(turns):
-    fragments = [render.conversation(turns), render.source(turns, "0.c1"), render.source(turns, "1.h1", chosen=True)]
-    return "".join([*fragments, render.notice(turns[0].question), render.welcome(3, [turns[0].question])])
+    fragments = [render.conversation(turns), reading.source(turns, "0.c1"), reading.source(turns, "1.h1", chosen=True)]
+    menu = render.menu([Conversation(tuple(turns))], "")
+    return "".join([*fragments, menu, render.notice(turns[0].question), render.welcome(3, [turns[0].question])])
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -172,7 +173,8 @@ def test_a_follow_up_shows_how_it_was_understood():
 
 
 def test_a_refusal_says_so_once_and_offers_the_closest_articles():
-    html = render.conversation([Turn("Who won?", refusal())])
+    html, _, looked_at = render.conversation([Turn("Who won?", refusal())]).partition('<details class="rest">')
+    assert "Read, not cited: 1" in looked_at
     assert "The articles do not answer this." in html
     assert "losest article" not in html.replace("Closest articles</p>", "")
     assert html.count("news/a.txt") == 1
@@ -184,13 +186,72 @@ def test_a_refusal_names_an_article_once():
     doc = document("a.txt", TEXT)
     hits = [Hit(Passage(doc, n, n, n + 1, "Expo"), n, 0.5, 0.8, 1.0) for n in range(1, 4)]
     other = Hit(Passage(document("b.txt", TEXT), 0, 0, 4, "Expo"), 4, 0.5, 0.8, 1.0)
-    html = render.conversation([Turn("Who won?", refusal(hits=(*hits, other)))])
+    html, _, looked_at = render.conversation([Turn("Who won?", refusal(hits=(*hits, other)))]).partition("<details")
+    assert "Read, not cited: 4" in looked_at
     assert re.findall(r'data-open="([^"]+)"', html) == ["0.h1", "0.h4"]
 
 
+def acts(html):
+    return re.findall(r'data-act="(\w+)"', html)
+
+
 def test_waiting_can_be_stopped_and_a_turn_that_is_over_cannot():
-    assert "data-stop" in render.conversation([Turn("How many?", waiting="Reading…")])
-    assert "data-stop" not in render.conversation([Turn("How many?", answer())])
+    assert acts(render.conversation([Turn("How many?", waiting="Reading…")])) == ["stop"]
+    assert "stop" not in acts(render.conversation([Turn("How many?", answer())]))
+
+
+def test_an_answer_can_be_taken_away_and_rated_and_only_the_last_one_asked_again():
+    one = render.conversation([Turn("How many?", answer())])
+    assert set(acts(one)) == {"copy", "save", "link", "retry", "edit", "rate"}
+    both = render.conversation([Turn("How many?", answer()), Turn("Else?", problem="Stopped.")])
+    assert acts(both).count("retry") == acts(both).count("edit") == 1
+    assert 'data-act="retry" data-turn="1"' in both
+
+
+def test_a_note_can_be_added_once_it_is_rated():
+    assert "<input" not in render.conversation([Turn("How many?", answer())])
+    rated = render.conversation([Turn("How many?", answer(), rated="down")])
+    assert rated.count("<input") == 1
+    assert rated.count('aria-pressed="true"') == 1
+
+
+def test_what_was_read_and_not_cited_is_listed_with_its_scores():
+    other = document("b.txt", TEXT)
+    hits = (*answer().hits, Hit(Passage(other, 0, 0, 4, "Elsewhere"), 2, 0.0312, 0.41, 1.0, found=Found(0.07)))
+    html = render.conversation([Turn("How many?", answer(hits=hits))])
+    assert "Read, not cited: 1" in html
+    assert "Rank 2, score 0.0312, likeness 0.41, holds an answer 7%" in html
+    assert 'data-open="0.h2"' in html
+    assert 'data-open="0.h1"' not in html
+
+
+def test_while_it_is_being_read_the_articles_are_named():
+    growing = answer(text="", claims=(Claim("Not yet.", Verdict.UNSUPPORTED, 0.0),), citations=())
+    html = render.conversation([Turn("How many?", growing, waiting="Reading…")])
+    assert "The opening" in html
+    assert "answer" not in re.findall(r'class="(\w+)"', html)
+
+
+def test_the_menu_lists_conversations_newest_first_and_marks_the_open_one():
+    old = Conversation((Turn("Old?"),), "0" * 32, "2026-01-01T00:00:00+00:00")
+    new = Conversation((Turn("<b>New?"),), "1" * 32, "2026-02-01T00:00:00+00:00")
+    html = render.menu([old, new, Conversation()], old.id)
+    assert html.index("&lt;b&gt;New?") < html.index("Old?")
+    assert re.findall(r'data-go="(\d+)"', html) == ["1" * 32, "0" * 32]
+    assert re.findall(r'data-go="(\d+)" aria-current', html) == ["0" * 32]
+
+
+def test_a_cited_place_that_is_no_more_is_shown_as_its_quote_alone():
+    gone = replace(answer().citations[0], state=State.CHANGED)
+    html = reading.source([Turn("How many?", answer(hits=(), citations=(gone,)))], "0.c1")
+    assert marks(html) == [(' class="current"', "It had 2,500 exhibits.")]
+    assert "The file has changed since it was indexed" in html
+    assert "Nobody left early" not in html
+
+
+def test_an_article_of_the_library_is_shown_with_or_without_a_place():
+    assert marks(reading.article(EXPO)) == []
+    assert marks(reading.article(EXPO, 0, 8)) == [(' class="current"', "The expo")]
 
 
 def marks(html):
@@ -198,7 +259,7 @@ def marks(html):
 
 
 def test_a_source_is_the_whole_article_with_its_quotes_highlighted():
-    html = render.source([Turn("How many?", answer())], "0.c2")
+    html = reading.source([Turn("How many?", answer())], "0.c2")
     assert marks(html) == [("", "It had 2,500 exhibits."), (' class="current"', "Entry was free.")]
     body = html.partition("</header>")[2]
     assert Seen(body).text == TEXT.replace("\n", "")
@@ -208,24 +269,24 @@ def test_a_source_is_the_whole_article_with_its_quotes_highlighted():
 def test_a_quote_across_paragraphs_is_marked_in_each():
     doc = document("a.txt", TEXT)
     quote = "Monday.\n\nIt had"
-    html = render.source([Turn("How?", answer(doc=doc, citations=(citation(1, quote, doc),)))], "0.c1")
+    html = reading.source([Turn("How?", answer(doc=doc, citations=(citation(1, quote, doc),)))], "0.c1")
     assert marks(html) == [(' class="current"', "Monday."), (' class="current"', "It had")]
 
 
 def test_where_quotes_overlap_the_current_one_wins():
     doc = document("a.txt", TEXT)
     cited = (citation(1, "It had 2,500 exhibits. Entry", doc), citation(2, "exhibits. Entry was free.", doc))
-    html = render.source([Turn("How?", answer(doc=doc, citations=cited))], "0.c1")
+    html = reading.source([Turn("How?", answer(doc=doc, citations=cited))], "0.c1")
     assert marks(html) == [(' class="current"', "It had 2,500 "), (' class="current"', "exhibits. Entry"), ("", " was free.")]
 
 
 def test_the_first_source_of_the_newest_answer_is_open():
-    assert 'data-key="1.c1"' in render.first_source([Turn("One?", answer()), Turn("Two?", answer())])
-    assert render.first_source([Turn("One?", answer()), Turn("Two?", refusal())]) == render.no_source()
-    assert render.first_source([Turn("One?", problem="Stopped.")]) == render.no_source()
+    assert 'data-key="1.c1"' in reading.first_source([Turn("One?", answer()), Turn("Two?", answer())])
+    assert reading.first_source([Turn("One?", answer()), Turn("Two?", refusal())]) == reading.no_source()
+    assert reading.first_source([Turn("One?", problem="Stopped.")]) == reading.no_source()
 
 
 @pytest.mark.parametrize("key", ["", "0", "0.c9", "0.h9", "1.c1", "9.c1", "0.x1", "0.c1\n", "-1.c1", "0.c1 ", "٠.c1", "None"])
 def test_a_key_that_names_nothing_is_a_lookup_error(key):
     with pytest.raises(LookupError):
-        render.source([Turn("How many?", answer()), Turn("Else?", problem="Stopped.")], key)
+        reading.source([Turn("How many?", answer()), Turn("Else?", problem="Stopped.")], key)

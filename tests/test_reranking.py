@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.reranking import READ, RerankingRetriever
-from rag.types import Found
+from rag.types import EVERYTHING, Found, Scope
 
 TEXTS = ["The expo opened.", "Nobody came.", "It closed.", "It has 2,500 exhibits."]
 
@@ -40,6 +40,14 @@ def test_a_passage_far_down_is_looked_at_and_read_under_its_heading():
 
 def test_nothing_retrieved_is_nothing_reranked():
     assert reranked(FakeChecker("x")) == []
+
+
+def test_the_searches_are_asked_of_the_same_part_of_the_articles():
+    retriever, scope = ListRetriever(document()), Scope(names=("expo",))
+    reranking = RerankingRetriever(retriever, FakeChecker("x"))
+    reranking.retrieve("How many?", top_k=3, scope=scope)
+    reranking.retrieve("How many?", top_k=3)
+    assert retriever.scopes == [scope, EVERYTHING]
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 1)), max_size=8), st.floats(0, 1), st.integers(0, 50))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from rag.copies import collapse
 from rag.errors import IndexMismatch
 from rag.retriever import RRF_K, HybridRetriever, reciprocal_rank_fusion
 from rag.store import Store
-from rag.types import Hit, Passage
+from rag.types import Hit, Passage, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -258,6 +259,65 @@ def test_several_threads_find_what_one_finds_while_the_index_grows(store, tmp_pa
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+# --- a part of the articles
+
+
+def sources(hits):
+    return {h.passage.document.source for h in hits}
+
+
+def test_only_articles_of_the_scope_are_found_by_words_and_by_vectors(store, tmp_path):
+    put(store, *(document(f"{'ab'[i % 2]}/{i}.txt", f"Car {i} of type{i} runs.") for i in range(8)))
+    for question in ("car type3", "qqq"):
+        hits = retriever(store, tmp_path).retrieve(question, top_k=8, scope=Scope(names=("a/",)))
+        assert sources(hits) == {"a/0.txt", "a/2.txt", "a/4.txt", "a/6.txt"}
+        assert sorted(h.dense_rank for h in hits) == [1, 2, 3, 4]
+        assert all(h.bm25_rank in (None, 1, 2, 3, 4) for h in hits)
+
+
+def test_an_article_of_the_scope_is_found_however_many_others_are_nearer(store, tmp_path):
+    old = replace(document("old.txt", "Harbour news."), published="2019-05-01")
+    put(store, old, *(document(f"{i:03}.txt", f"Red ships {i} sail{i}.") for i in range(120)))
+    assert "old.txt" not in sources(retriever(store, tmp_path).retrieve("red ships sail", top_k=20))
+    assert sources(retriever(store, tmp_path).retrieve("red ships sail", top_k=20, scope=Scope(until="2020-01-01"))) == {
+        "old.txt"
+    }
+
+
+def test_a_scope_that_holds_no_article_has_no_hits(store, tmp_path):
+    put(store, document("a.txt", "One car."))
+    assert retriever(store, tmp_path).retrieve("car", top_k=3, scope=Scope(since="2021-01-01")) == []
+
+
+@pytest.mark.parametrize(("copies", "searches"), [(3, 1), (60, 2)])
+def test_lists_full_of_copies_are_not_made_longer_than_the_scope_is_large(store, tmp_path, monkeypatch, copies, searches):
+    put(store, *(document(f"b/{i:03}.txt", "One red car.") for i in range(copies)))
+    put(store, *(document(f"c/{i:03}.txt", f"Filler {i} alpha{i}.") for i in range(300)))
+    searched, search_text = [], store.search_text
+    monkeypatch.setattr(
+        store, "search_text", lambda *terms, **more: (searched.append(more["top_k"]), search_text(*terms, **more))[1]
+    )
+    (only,) = retriever(store, tmp_path).retrieve("red car", top_k=5, scope=Scope(names=("b/",)))
+    assert len(only.copies) == copies - 1
+    assert len(searched) == searches
+
+
+def test_a_question_of_all_articles_looks_for_no_scope(store, tmp_path, monkeypatch):
+    put(store, document("a.txt", "One car."))
+    monkeypatch.setattr(Store, "ids_in", None)
+    assert retriever(store, tmp_path).retrieve("car", top_k=3)
+
+
+def test_a_scope_holds_what_is_committed_while_open(store, tmp_path):
+    put(store, document("a/1.txt", "One car."), document("b/1.txt", "One train."))
+    open_now = retriever(store, tmp_path)
+    put(store, document("a/2.txt", "Two ships."))
+    assert sources(open_now.retrieve("train", top_k=3, scope=Scope(names=("a/",)))) == {"a/1.txt", "a/2.txt"}
+    with store.transaction():
+        store.remove(["a/1.txt"])
+    assert sources(open_now.retrieve("train", top_k=3, scope=Scope(names=("a/",)))) == {"a/2.txt"}
 
 
 # --- copies

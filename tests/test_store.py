@@ -9,6 +9,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from rag import database
 from rag.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreError
 from rag.store import FILE, Store
+from rag.types import EVERYTHING, Scope
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later
 HOSTILE = [
@@ -231,6 +233,70 @@ def test_the_most_common_words_are_left_out_only_where_reading_all_would_take_lo
         assert found("cars", "wait") == found("wait")
         assert found("cars") == list(range(1, 11))
         assert found("nowhere", "cars") == list(range(1, 11))
+
+
+# --- a part of the articles ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory):
+    """Five articles of two passages each, one without a date."""
+    listed = [
+        ("2020/expo.txt", "Expo 50% larger", "2020-12-31"),
+        ("2021/ports.txt", "ÉCOLE of ports", "2021-01-01"),
+        ("2021/a_b.txt", "Ships", "2021-06-15"),
+        ("2022/axb.txt", "Straße", "2022-01-01"),
+        ("none/EXPO.txt", "Undated", None),
+    ]
+    with Store.open(tmp_path_factory.mktemp("dated"), writable=True) as store:
+        for source, title, day in listed:
+            put(store, replace(document(source, "One car. Two trains.", title=title), published=day))
+        yield store
+
+
+def sources_in(store, scope):
+    found = [passage.document.source for passage in store.passages(store.ids_in(scope).tolist()).values()]
+    assert all(found.count(source) == 2 for source in found)
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        (EVERYTHING, ["2020/expo.txt", "2021/ports.txt", "2021/a_b.txt", "2022/axb.txt", "none/EXPO.txt"]),
+        (Scope(since="2021-01-01"), ["2021/ports.txt", "2021/a_b.txt", "2022/axb.txt"]),
+        (Scope(until="2021-01-01"), ["2020/expo.txt", "2021/ports.txt"]),
+        (Scope(since="2021-01-01", until="2021-12-31"), ["2021/ports.txt", "2021/a_b.txt"]),
+        (Scope(since="2021-06-15", until="2021-06-15"), ["2021/a_b.txt"]),
+        (Scope(since="2021-12-31", until="2021-01-01"), []),
+        (Scope(names=("expo",)), ["2020/expo.txt", "none/EXPO.txt"]),
+        (Scope(names=("SHIPS", "2022/")), ["2021/a_b.txt", "2022/axb.txt"]),
+        (Scope(names=("école",)), ["2021/ports.txt"]),
+        (Scope(names=("STRASSE",)), ["2022/axb.txt"]),
+        (Scope(names=("a_b",)), ["2021/a_b.txt"]),
+        (Scope(names=("%",)), ["2020/expo.txt"]),
+        (Scope(since="2020-01-01", names=("expo",)), ["2020/expo.txt"]),
+        (Scope(names=("nowhere", "'", "\0", "\ud800")), []),
+    ],
+)
+def test_a_scope_holds_the_articles_of_its_days_and_names(dated, scope, expected):
+    assert sources_in(dated, scope) == expected
+    assert dated.ids_in(scope).tolist() == sorted(dated.ids_in(scope).tolist())
+
+
+def test_words_are_looked_for_only_among_the_ids_given_and_score_as_ever(dated):
+    every, some = dict(dated.search_text(["cars", "trains"], top_k=99)), np.array([2, 3, 8])
+    found = dated.search_text(["cars", "trains"], top_k=99, among=some)
+    assert dict(found) == {i: every[i] for i in some.tolist()}
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+    assert dated.search_text(["cars", "trains"], top_k=2, among=some) == found[:2]
+    assert dated.search_text(["cars"], top_k=99, among=np.array([], dtype=np.int64)) == []
+
+
+def test_a_title_that_is_no_text_any_more_is_damage_to_a_scope_too(index):
+    edit(index, "UPDATE documents SET title = CAST(title AS BLOB)")
+    with Store.open(index) as store, pytest.raises(IndexDamaged, match="--rebuild"):
+        store.ids_in(Scope(names=("a",)))
 
 
 # --- transactions ----------------------------------------------------------------------------------------------------------

@@ -2,135 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import threading
-import time
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
-from fakes import document
+from browsing import EXPO, GRADIO, PAYLOAD, ROOT, Reader, Scripted, free_port, indexed, page_of, served, served_for_real
 
 import ui
 from rag.errors import IndexMissing, ModelMissing, UsageError
 from rag.opening import Opening
-from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
 
-pytestmark = [
-    # Gradio makes an event loop for each of its locks and closes none (gradio.utils.safe_get_lock); see _collect_loops.
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    # Its statistics of the queue use what pandas has deprecated (gradio.queueing.EventAnalytics).
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.queueing"),
-]
-
-ROOT = Path(ui.__file__).parent
-CHROMIUM = "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
-EXPO = document(
-    "news/expo.txt", "A first line.\n" * 80 + "It had 2,500 exhibits. Entry was free.\n" + "More. " * 400, title="The expo"
-)
-PAYLOAD = "<img src=https://evil.example/x onerror=owned=1><script>owned=1</script>![](https://evil.example/y) ${owned=1} {{x}}"
-SECONDS = 10_000  # of patience, in milliseconds
-
-
-def answered(question, *, document=EXPO, quotes=("It had 2,500 exhibits.", "Entry was free."), status=Status.ANSWERED):
-    """Give an answer that says each quote of a document, with a marker."""
-    claims = [Claim(quote, Verdict.SUPPORTED, 1.0, (n,)) for n, quote in enumerate(quotes, 1)]
-    cited = [
-        Citation(n, document.source, document.title, None, at, at + len(quote), quote, 1.0, document.sha256)
-        for n, quote in enumerate(quotes, 1)
-        for at in [document.text.index(quote)]
-    ]
-    hits = (Hit(Passage(document, 0, 0, 20, document.title), 1, 0.5, 0.8, 1.0),)
-    text = " ".join(f"{quote} [{n}]" for n, quote in enumerate(quotes, 1))
-    return Answer(question, question, text, status, 0.9, tuple(claims), tuple(cited), hits)
-
-
-def refused(question):
-    text = "The articles do not answer this. The closest articles are “The expo” (news/expo.txt)."
-    return replace(answered(question, quotes=(), status=Status.REFUSED), text=text)
-
-
-class Scripted:
-    """An assistant that says what it is told; knows what it was asked, and whether it was stopped."""
-
-    def __init__(self):
-        self.asked, self.stopped = [], threading.Event()
-
-    def stream(self, question, *, history=(), stopped=lambda: False):
-        self.asked.append((question, list(history)))
-        if "lottery" in question:
-            yield refused(question)
-        elif "broken" in question:
-            raise RuntimeError("secret detail")
-        elif "hostile" in question:
-            hostile = document(PAYLOAD, f"First. {PAYLOAD} Last.", title=PAYLOAD)
-            yield answered(question, document=hostile, quotes=(PAYLOAD,))
-        elif "mute" in question:  # no sentence of it is ever whole
-            while not stopped():
-                time.sleep(0.02)
-            self.stopped.set()
-        elif "for ever" in question:
-            try:
-                while True:
-                    time.sleep(0.02)
-                    yield answered(question)
-            except GeneratorExit:
-                self.stopped.set()
-                raise
-        else:
-            yield answered(question, quotes=("It had 2,500 exhibits.",))
-            time.sleep(0.3)
-            yield answered(question)
-
-
-def free_port():
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@contextmanager
-def served(open_assistant, *, auth=None, **build):
-    """Serve a page over a stand-in assistant; gives its address."""
-    opening = Opening(open_assistant)
-    page = ui.build(opening, **{"articles": 1, **build})
-    port = free_port()
-    ui.serve(page, host="127.0.0.1", port=port, auth=auth)
-    opening.start()
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        page.close()
-
-
-@contextmanager
-def served_for_real(index):
-    """Start ``python ui.py`` with the real models on an index; gives its address."""
-    port = free_port()
-    command = [sys.executable, "ui.py", "--index", index, "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert "Footnote is at" in server.stderr.readline()
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            print(server.stderr.read())  # for whoever looks at a failure
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _collect_loops():
-    """Collect Gradio's event loops here, where their warnings are ignored, and not in another file's test."""
-    yield
-    asyncio.set_event_loop(None)
-    gc.collect()
+pytestmark = GRADIO
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +35,13 @@ def address():
     [
         ("GET", "/", 200),
         ("GET", "/config", 200),
-        ("POST", "/gradio_api/run/pose", 404),
-        ("POST", "/gradio_api/run/predict", 404),
-        ("POST", "/gradio_api/api/pose", 404),
+        ("POST", "/gradio_api/run/pose", 403),
+        ("POST", "/gradio_api/call/pose", 403),
+        ("POST", "/gradio_api/api/pose", 403),
         ("GET", "/gradio_api/file=/etc/passwd", 403),
         ("GET", "/gradio_api/file=https://example.com/", 403),
         ("GET", "/gradio_api/proxy=https://example.com/", 403),
-        ("POST", "/gradio_api/upload", 403),
+        ("POST", "/gradio_api/upload", 400),
         ("GET", "/monitoring", 403),
         ("GET", "/monitoring/summary", 403),
         ("GET", "/gradio_api/runs", 404),
@@ -179,13 +67,21 @@ def test_the_settings_are_closed(address):
     assert httpx.get(f"{address}/gradio_api/info", trust_env=False).json()["named_endpoints"] == {}
 
 
-def test_settings_of_the_environment_do_not_count():
-    code = "import os, ui; print({name: v for name, v in os.environ.items() if name.startswith('GRADIO_')})"
+def test_settings_of_the_environment_do_not_count(tmp_path):
+    code = "import os, ui; print(*(f'{n} {v}' for n, v in sorted(os.environ.items()) if n.startswith('GRADIO_')))"
     hostile = {"GRADIO_SHARE": "True", "GRADIO_ALLOWED_PATHS": "/", "GRADIO_SERVER_NAME": "0.0.0.0", "PYTHONPATH": str(ROOT)}
+    hostile |= {"GRADIO_TEMP_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **hostile}, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "{'GRADIO_ANALYTICS_ENABLED': 'False'}"
+    analytics, off, uploads, folder = done.stdout.split()
+    assert (analytics, off, uploads) == ("GRADIO_ANALYTICS_ENABLED", "False", "GRADIO_TEMP_DIR")
+    assert folder != str(tmp_path)
+    assert not Path(folder).exists()  # it is gone with the process
+
+
+def test_only_this_user_can_look_at_what_was_sent():
+    assert Path(ui.UPLOADS.name).stat().st_mode & 0o777 == 0o700
 
 
 def test_a_login_guards_everything():
@@ -204,14 +100,14 @@ def test_the_page_starts_behind_a_proxy_that_is_not_there(monkeypatch):
         assert httpx.get(address, trust_env=False).status_code == 200
 
 
-def test_a_page_for_other_machines_needs_a_login():
-    page = ui.build(Opening(lambda progress: Scripted()), articles=1)
+def test_a_page_for_other_machines_needs_a_login(tmp_path):
+    page = page_of(Opening(lambda progress: Scripted()), indexed(tmp_path, expo=EXPO.text))
     with pytest.raises(UsageError, match="--auth USER:PASSWORD"):
         ui.serve(page, host="0.0.0.0", port=free_port())
 
 
-def test_a_port_that_is_taken_is_told_in_one_line():
-    page = ui.build(Opening(lambda progress: Scripted()), articles=1)
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path):
+    page = page_of(Opening(lambda progress: Scripted()), indexed(tmp_path, expo=EXPO.text))
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -226,65 +122,6 @@ def test_a_missing_index_is_told_before_anything_starts(tmp_path):
 
 
 # In a browser
-
-
-@contextmanager
-def browsing():
-    """Start Debian's Chromium; it downloads nothing and calls nobody."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM.split())
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if shutil.which("chromium") is None:
-        complain = pytest.fail if os.environ.get("CI") else pytest.skip
-        complain("chromium is not installed: apt-get install -y chromium")
-    with browsing() as browser:
-        yield browser
-
-
-class Reader:
-    """Somebody with a browser tab; keeps what the tab asked for and complained of."""
-
-    def __init__(self, browser, address, **options):
-        self.tab = browser.new_page(**{"viewport": {"width": 1280, "height": 800}, **options})
-        self.requests, self.complaints = [], []
-        self.tab.on("request", lambda request: self.requests.append(request.url))
-        self.tab.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
-        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.tab.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
-        self.tab.set_default_timeout(SECONDS)
-        self.tab.goto(address)
-        self.address = address
-
-    def ask(self, question):
-        box = self.tab.get_by_label("Question")
-        box.fill(question)
-        box.press("Enter")
-        self.tab.locator(".turn h2", has_text=question).last.wait_for()
-
-    def answer(self, question):
-        """Ask, and wait for the whole answer; gives its text."""
-        self.ask(question)
-        self.tab.locator(".waiting").wait_for(state="detached")
-        return self.tab.locator(".turn").last.inner_text()
-
-    def sees(self, selector):
-        """Say whether an element lies within the window."""
-        return self.tab.locator(selector).evaluate(
-            "e => { const r = e.getBoundingClientRect(); return r.height > 0 && r.top >= 0 && r.bottom <= innerHeight }"
-        )
-
-    def was_safe(self):
-        assert [url for url in self.requests if not url.startswith((self.address, "data:", "blob:"))] == []
-        assert self.complaints == []
-        assert self.tab.evaluate("window.owned") is None
-        return True
 
 
 @pytest.fixture
@@ -306,7 +143,7 @@ def test_a_marker_leads_to_its_sentence(reader):
     reader.tab.locator("#reader mark.current", has_text="Entry was free.").wait_for()
     assert reader.sees("#reader mark.current")
     assert reader.tab.locator("#reader h2").inner_text() == "The expo"
-    reader.tab.locator("#reading").evaluate("e => e.scrollTop = 0")
+    reader.tab.locator(".tabitem:has(#reader)").evaluate("e => e.scrollTop = 0")
     assert not reader.sees("#reader mark.current")
     reader.tab.locator(".sources [data-open='0.c2']").click()  # is open already
     assert reader.sees("#reader mark.current")
@@ -327,7 +164,7 @@ def test_a_refusal_offers_the_closest_articles(reader):
     said = reader.answer("Who won the lottery?")
     assert "The articles do not answer this." in said
     assert "Closest articles" in said
-    reader.tab.locator(".closest button").click()
+    reader.tab.locator(".closest button").first.click()
     reader.tab.locator("#reader mark.current").first.wait_for()
 
 
@@ -337,7 +174,7 @@ def test_a_question_that_cannot_be_asked_is_told_and_kept(reader, question, said
     reader.answer("How many exhibits?")
     box = reader.tab.get_by_label("Question")
     box.fill(question)
-    reader.tab.get_by_role("button", name="Ask").click()
+    reader.tab.get_by_role("button", name="Ask", exact=True).click()
     reader.tab.get_by_role("alert").filter(has_text=said).wait_for()
     assert box.input_value() == question
     assert reader.tab.locator(".turn").count() == 1
@@ -433,7 +270,7 @@ def test_who_waits_behind_another_can_stop_waiting(chromium):
         one.ask("Will it go on for ever?")
         one.tab.locator(".answer").wait_for()
         two.ask("How many exhibits?")
-        two.tab.locator(".waiting", has_text="Waiting for an earlier question").wait_for()
+        two.tab.locator(".waiting", has_text="Busy: number 1 in line").wait_for()
         two.tab.get_by_role("button", name="Stop").click()
         two.tab.locator(".problem", has_text="Stopped.").wait_for()
         one.tab.get_by_role("button", name="Stop").click()

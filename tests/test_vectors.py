@@ -21,6 +21,7 @@ from fakes import FakeEncoder, document, put
 from rag import nearest, vectors
 from rag.errors import IndexMismatch, StoreError
 from rag.store import Store
+from rag.types import Scope
 from rag.vectors import FILE, Vectors
 
 QUESTIONS = ["cars and trains", "ships", "number 7", "wings"]
@@ -391,3 +392,58 @@ def test_an_approximate_search_finds_nearly_all_that_an_exact_one_finds():
     found = [{i for i, _ in nearest.search(index, one[np.newaxis], 10, but=np.empty(0, np.int64))} for one in asked]
     expected = np.argsort(-(asked @ held.T), axis=1)[:, :10]
     assert np.mean([len(a & set(b.tolist())) / 10 for a, b in zip(found, expected, strict=True)]) >= 0.95
+
+
+# A part of the articles
+
+
+class Scattered(FakeEncoder):
+    """Sees every text in a direction of its own."""
+
+    def encode(self, texts):
+        vectors = np.array([np.random.default_rng(list(text.encode())).standard_normal(self.dimension) for text in texts])
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def places(store, found):
+    """Give what was found by source and position, with its cosine."""
+    passages = store.passages([i for i, _ in found])
+    return [(passages[i].document.source, passages[i].ordinal, pytest.approx(cosine, abs=1e-6)) for i, cosine in found]
+
+
+@pytest.mark.parametrize("kind", ["exact", "approximate"])
+def test_a_search_among_some_finds_what_an_index_of_only_those_would(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(nearest, "EXACT_UP_TO", 9 if kind == "approximate" else 999)
+    documents = [document(f"{i:03}.txt", f"Car {i} runs. Train {i} waits.") for i in range(60)]
+    asked, rng = Scattered().encode(["cars", "trains", "Car 7 runs."]), np.random.default_rng(4)
+    with Store.open(tmp_path / "all", writable=True) as store:
+        put(store, *documents[:50], encoder=Scattered())
+        Vectors.write(store, tmp_path / "all")
+        with store.transaction():
+            store.remove([each.source for each in documents[:5]])
+        put(store, *documents[50:], encoder=Scattered())
+        held = Vectors.load(store, tmp_path / "all")
+        assert nearest.is_exact(held._main) == (kind == "exact")
+        assert kind == "exact" or (held._recent.ntotal, len(held._gone)) == (20, 10)
+        for number in (1, 2, 5, 20, 55):
+            some = sorted(rng.choice(np.arange(5, 60), number, replace=False).tolist())
+            ids = store.ids_in(Scope(names=tuple(documents[i].source for i in some)))
+            assert len(ids) == 2 * number
+            with Store.open(tmp_path / f"only {number}", writable=True) as only:
+                put(only, *(documents[i] for i in some), encoder=Scattered())
+                alone = Vectors.load(only, tmp_path / "nowhere")
+                for vector in asked:
+                    for top_k in (1, 5, 200):
+                        found, expected = held.search_among(store, ids, vector, top_k), alone.search(vector, top_k)
+                        assert places(store, found) == places(only, expected)
+                        assert len(found) == min(top_k, 2 * number)
+
+
+def test_nothing_is_found_among_nothing_and_a_question_that_fits_not_is_treated_as_ever(many):
+    with Store.open(many) as store:
+        held, ids = Vectors.load(store, many), store.ids()
+        assert held.search_among(store, ids[:0], np.ones(64, dtype=np.float32), 5) == []
+        assert held.search_among(store, ids, np.full(64, np.nan, dtype=np.float32), 5) == []
+        assert held.search_among(store, ids, np.ones(64, dtype=np.float32), 0) == []
+        with pytest.raises(IndexMismatch, match="64 numbers"):
+            held.search_among(store, ids, np.zeros(63, dtype=np.float32), 5)

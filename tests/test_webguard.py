@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -9,14 +11,14 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from rag.errors import UsageError
-from rag.webguard import guards, is_loopback, login
+from rag.webguard import MAX_UPLOAD, guards, is_loopback, login
 
 PAGE = "http://127.0.0.1:7860"
 
 
-def client(host="127.0.0.1"):
+def client(host="127.0.0.1", uploads=Path("no-such-folder")):
     everything = Route("/{path:path}", lambda request: PlainTextResponse("served"), methods=["GET", "POST"])
-    return TestClient(Starlette(routes=[everything], middleware=guards(host)), base_url=PAGE)
+    return TestClient(Starlette(routes=[everything], middleware=guards(host, uploads)), base_url=PAGE)
 
 
 @pytest.mark.parametrize("path", ["/", "/config", "/gradio_api/queue/join", "/assets/index.js", "/static/file=x"])
@@ -34,16 +36,32 @@ def test_the_page_is_served(path):
         "/gradio_api/file=http://169.254.169.254/",
         "/gradio_api/file/etc/passwd",
         "/gradio_api/proxy=https://example.com/",
-        "/gradio_api/upload",
-        "/gradio_api/upload_progress",
         "/gradio_api/stream/a/b/c/playlist.m3u8",
         "/gradio_api/component_server/",
         "/gradio_api/deep_link",
+        "/gradio_api/call/pose",
     ],
 )
 def test_closed_addresses_are_refused(path):
     assert client().get(path).status_code == 403
     assert client().post(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/upload", "/upload", "/gradio_api/upload/"])
+def test_uploads_are_bounded_and_say_their_length(path, tmp_path):
+    page = client(uploads=tmp_path)
+    assert page.post(path, content=b"x" * 100).text == "served"
+    assert page.post(path, headers={"Content-Length": str(MAX_UPLOAD + 1)}).status_code == 413
+    assert page.post(path, content=iter([b"x"])).status_code == 411  # sent in pieces, without an end in sight
+    assert page.post(path, headers={"Content-Length": "-5"}).status_code == 411
+
+
+def test_what_lies_there_already_counts_towards_the_bound(tmp_path):
+    (tmp_path / "one").mkdir()
+    with (tmp_path / "one" / "file").open("wb") as file:
+        file.truncate(MAX_UPLOAD - 50)
+    assert client(uploads=tmp_path).post("/gradio_api/upload", content=b"x" * 50).text == "served"
+    assert client(uploads=tmp_path).post("/gradio_api/upload", content=b"x" * 51).status_code == 413
 
 
 @pytest.mark.parametrize(
