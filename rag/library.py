@@ -162,7 +162,10 @@ class Library:
         for source, about in noted.items():
             if about.reason and _home(source, files) in files:
                 yield Article(source, "", None, 0, 0, Standing.REFUSED, about.reason)
-        yield from (Article(source, "", None, 0, 0, Standing.NEW) for source in files if source not in as_noted)
+        for source in files:
+            if source not in as_noted:
+                reason = _unfit(source, 0)
+                yield Article(source, "", None, 0, 0, Standing.REFUSED if reason else Standing.NEW, reason)
 
     def _holding(self, wanted: Sequence[str]) -> set[str]:
         """Give the sources of articles whose text holds all words."""
@@ -185,17 +188,13 @@ class Library:
             refused: list[tuple[str, str]] = []
             for number, (name, path) in enumerate(files):
                 size = path.stat().st_size
-                if number >= MAX_FILES:
-                    reason = f"more than {MAX_FILES} files at once; send it again"
-                elif (reason := _unfit(name, size)) or (
-                    reason := "" if size <= room else "no room left; delete what is not needed"
-                ):
-                    pass
+                full = "no room left; delete what is not needed" if size > room else ""
+                many = f"more than {MAX_FILES} files at once; send it again" if number >= MAX_FILES else ""
+                if reason := _unfit(name, size) or full or many:
+                    refused.append((name, reason))
                 else:
                     stored.append(_store(name, path, folder))
                     room -= size
-                    continue
-                refused.append((name, reason))
         except OSError as error:
             raise CorpusError(f"{folder} cannot be written ({error.strerror}); check the folder and its rights") from None
         return Added(stored, refused)
@@ -276,10 +275,10 @@ def _standing(path: Path | None, noted: FileState | None) -> Standing:
 
 def _unfit(name: str, size: int) -> str:
     """Say why a file cannot be stored; empty when it can."""
-    suffix = suffix_of(name)
-    if suffix not in MAX_BYTES:
-        return f"not a format that is read; those are {', '.join(MAX_BYTES)}"
-    most = min(MAX_FILE_BYTES, MAX_BYTES[suffix])
+    try:
+        most = min(MAX_FILE_BYTES, MAX_BYTES[suffix_of(name)])
+    except CorpusError as error:
+        return str(error)
     return "" if size <= most else f"larger than {most // 1_000_000} MB; put it into the folder by hand"
 
 

@@ -123,7 +123,7 @@ def layout(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     if count < 4:  # too few to have neighbours
         return np.column_stack([(np.arange(count) + 0.5) / max(count, 1), np.full(count, 0.5)]).astype(np.float32)
     from sklearn.manifold import TSNE  # 1.4 s
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     axes, lengths, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
     start = axes[:, :2] * lengths[:2]
