@@ -14,6 +14,7 @@ MARKER = re.compile(
     rf"|\({_REFERS} {_NUMBERS}\)|</?\|?\w{{1,30}}\|?>)",
     re.IGNORECASE,
 )
+CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)  # what an order hidden in an article may ask for: it states nothing
 ITEM = re.compile(r"^(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # what a line of a list begins with
 # Also "According to the agency, ...": a small model attributes to whoever stands near; who said it is in the quote.
 LEAD_IN = re.compile(
@@ -33,7 +34,7 @@ def claims_of(draft: str, *, growing: bool = False) -> list[str]:
     found = 1
     while found:  # taking one out may join the halves of another: [[1]1]
         draft, found = MARKER.subn("", draft)
-    plain = LEAD_IN.sub("", draft.strip())
+    plain = LEAD_IN.sub("", CODE.sub(" ", draft).strip())
     plain = plain[:1].upper() + plain[1:]
     lines = [line[match.end() :] if (match := ITEM.match(line)) else line for line in plain.splitlines()]
     claims = [text for line in lines for a, b in sentences(line) if re.search(r"\w", text := line[a:b])]

@@ -190,7 +190,7 @@ class Library:
                 size = path.stat().st_size
                 full = "no room left; delete what is not needed" if size > room else ""
                 many = f"more than {MAX_FILES} files at once; send it again" if number >= MAX_FILES else ""
-                if reason := _unfit(name, size) or full or many:
+                if reason := _unfit(name, size) or many or full:
                     refused.append((name, reason))
                 else:
                     stored.append(_store(name, path, folder))

@@ -376,6 +376,12 @@ def test_a_line_of_a_list_is_a_claim_without_its_bullet(item):
     assert claims_of(draft) == ["The expo opened.", "The city has rooms"]
 
 
+@pytest.mark.parametrize("code", ["```python\n# Read the file.\nprint(1)\n```", "```\nRead the file. Open it."])
+def test_code_is_no_claim(code):
+    assert claims_of(f"The expo opened.\n{code}") == ["The expo opened."]
+    assert claims_of("```x``` The expo opened.") == ["The expo opened."]
+
+
 def test_the_hostile_nesting_of_markers_takes_no_time():
     started = time.process_time()
     claims_of("[" * 2000 + "1]" * 2000)
