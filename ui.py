@@ -244,10 +244,11 @@ class Page:
 
     def update(self, words: str) -> Iterator[tuple[Shown, ...]]:
         """Bring the index up to date; yield how far it is, then what was done, with the articles."""
-        self._library.start_update()
-        while (state := self._library.state).running:
+        own = self._library.start_update()
+        while (state := self._library.state).running or not own:
             yield shelf.progress(state), SKIP
             time.sleep(POLL_SECONDS)
+            own = own or self._library.start_update()  # the one before it may have passed what has come since
         yield shelf.progress(state), self.shelf(words)
 
     def add(self, uploaded: list[str] | None, words: str) -> Iterator[tuple[Shown, ...]]:

@@ -8,16 +8,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
+import stat
 import threading
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from rag.corpus import IGNORE, sha256_of
+from rag.corpus import IGNORE, find_files, readable, sha256_of
+from rag.database import replace_durably
 from rag.errors import CorpusError, UsageError
-from rag.formats import MAX_BYTES, suffix_of
+from rag.formats import MAX_BYTES, check_size, suffix_of
 from rag.indexer import Summary, files_of, index_folder
 from rag.opening import problem
 from rag.progress import Pace
@@ -34,7 +38,6 @@ MAX_FILE_BYTES = 20_000_000
 MAX_FILES = 200  # sent at once
 MAX_ADDED_BYTES = 500_000_000  # in that folder
 MAX_NAME = 40  # characters of a name that are kept
-FOUND = 200  # passages that a search by words looks at
 RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))
 
 
@@ -44,6 +47,7 @@ class Standing(Enum):
     INDEXED = ""
     CHANGED = "The file has changed since it was indexed"
     MISSING = "The file is no longer where it was indexed"
+    UNKNOWN = "The file cannot be looked at"
     NEW = "Not indexed yet"
     REFUSED = "Cannot be indexed"
 
@@ -104,7 +108,7 @@ class Library:
         self._index = index
         self._load_encoder = load_encoder
         self._encoder: CountingEncoder | None = None
-        self._updating = threading.Lock()
+        self._starting, self._storing = threading.Lock(), threading.Lock()
         self.store = Store.open(index)
         self.state = Update()
 
@@ -114,8 +118,9 @@ class Library:
 
     @property
     def folders(self) -> list[Path]:
-        """The folders that are indexed."""
-        return [Path(folder) for folder in self.store.meta().folders]
+        """The folders that are indexed, without links."""
+        with self.store.snapshot():  # which follows a rebuild that put another file in place
+            return [Path(folder).resolve() for folder in self.store.meta().folders]
 
     def document(self, source: str) -> Document:
         """Give an article of the index.
@@ -133,45 +138,46 @@ class Library:
         ``words`` keeps those that hold all of them in their title, source or text; ``month`` those of a date that begins with
         it (``2024``, ``2024-09``, ``2024-09-06``).
         """
-        listed = sorted(self._listed(), key=lambda article: (article.published or "", article.source), reverse=True)
-        if month:
-            listed = [article for article in listed if (article.published or "").startswith(month)]
-        if wanted := words.casefold().split():
-            holding = self._holding(wanted)
+        listed = [article for article in self._listed() if (article.published or "").startswith(month)]
+        for word in words.split():
+            holding, folded = self.store.sources_with(word), word.casefold()
             listed = [
                 article
                 for article in listed
-                if article.source in holding or all(word in f"{article.title} {article.source}".casefold() for word in wanted)
+                if article.source in holding or folded in f"{article.title} {article.source}".casefold()
             ]
         return listed
 
     def _listed(self) -> Iterator[Article]:
-        try:
-            files: Mapping[str, Path] = files_of(self.folders, self._index)
-        except CorpusError:
-            files = {}
-        here = any(folder.is_dir() for folder in self.folders)
-        known, noted = self.store.state(), self.store.noted()
+        with self.store.snapshot():
+            folders, documents = self.folders, self.store.documents()
+            known, noted = self.store.state(), self.store.noted()
+        found = self._files(folders)
+        files = found or {}
         as_noted = {source: noted_as.state for source, noted_as in noted.items()} | known
         seen: dict[str, Standing] = {}
-        for listing in self.store.documents():
+        for listing in sorted(documents, key=lambda listing: listing.published or "", reverse=True):
             home = _home(listing.source, files)
             if home not in seen:
-                seen[home] = _standing(files.get(home), as_noted.get(home)) if here else Standing.INDEXED
+                path, noted_as = files.get(home), as_noted.get(home)
+                seen[home] = Standing.UNKNOWN if found is None else _standing(path, noted_as, folders)
             yield Article(*listing, standing=seen[home])
         for source, about in noted.items():
-            if about.reason and _home(source, files) in files:
+            if about.reason and _home(source, files):
                 yield Article(source, "", None, 0, 0, Standing.REFUSED, about.reason)
-        for source in files:
+        for source, path in files.items():
             if source not in as_noted:
-                reason = _unfit(source, 0)
+                reason = _refusal(path, folders)
                 yield Article(source, "", None, 0, 0, Standing.REFUSED if reason else Standing.NEW, reason)
 
-    def _holding(self, wanted: Sequence[str]) -> set[str]:
-        """Give the sources of articles whose text holds all words."""
-        ids = [passage_id for passage_id, _ in self.store.search_text(wanted, top_k=FOUND)]
-        documents = {p.document.source: p.document.text.casefold() for p in self.store.passages(ids).values()}
-        return {source for source, text in documents.items() if all(word in text for word in wanted)}
+    def _files(self, folders: Sequence[Path]) -> Mapping[str, Path] | None:
+        """Give the files by source; None where it cannot be told which there are."""
+        with suppress(CorpusError):
+            return files_of(folders, self._index)
+        with suppress(CorpusError):
+            find_files(folders)
+            return {}  # they are there, and nothing is in them
+        return None
 
     def add(self, files: Sequence[tuple[str, Path]]) -> Added:
         """Store copies of files, each with the name that its sender gives it, under names of our own.
@@ -179,55 +185,49 @@ class Library:
         :raises CorpusError: there is no place for them.
         """
         folder = self.folders[0] / ADDED
-        try:
-            if folder.is_symlink():
-                raise CorpusError(f"{folder} is a link, so nothing is stored there; put a folder in its place")
-            folder.mkdir(exist_ok=True)
-            room = MAX_ADDED_BYTES - sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-            stored: list[str] = []
-            refused: list[tuple[str, str]] = []
+        stored: list[str] = []
+        refused: list[tuple[str, str]] = []
+        with self._storing:
+            held = _held(folder)
             for number, (name, path) in enumerate(files):
-                size = path.stat().st_size
-                full = "no room left; delete what is not needed" if size > room else ""
-                many = f"more than {MAX_FILES} files at once; send it again" if number >= MAX_FILES else ""
-                if reason := _unfit(name, size) or many or full:
-                    refused.append((name, reason))
-                else:
-                    stored.append(_store(name, path, folder))
-                    room -= size
-        except OSError as error:
-            raise CorpusError(f"{folder} cannot be written ({error.strerror}); check the folder and its rights") from None
+                try:
+                    if number >= MAX_FILES:
+                        raise CorpusError(f"more than {MAX_FILES} files at once; send it again")
+                    stored.append(_store(name, path, folder, held))
+                except CorpusError as error:
+                    refused.append((name, str(error)))
         return Added(stored, refused)
 
     def remove(self, source: str) -> None:
         """Leave an article out from the next update on: one that was added is deleted, any other named in ``.ragignore``.
 
-        :raises UsageError: it has no file of its own.
-        :raises CorpusError: its folder cannot be written.
+        :raises UsageError: it has no file of its own, or one whose name cannot be written there.
+        :raises CorpusError: its folder cannot be read or written.
         """
-        files = files_of(self.folders, self._index)
+        folders = self.folders
+        files = files_of(folders, self._index)
         path = files.get(source)
         if path is None:
             home = _home(source, files)
             where = f"lies in {home}; remove that" if home else "has no file any more; update"
             raise UsageError(f"{source} {where}")
-        folder = next(folder for folder in self.folders if path.is_relative_to(folder))
+        name = source.partition("/")[0]
+        folder = folders[0] if len(folders) == 1 else next(each for each in folders if readable(each.name) == name)
         try:
-            if path.parent == self.folders[0] / ADDED and not path.is_symlink():
-                path.unlink()
-                return
-            ignore = folder / IGNORE
-            before = ignore.read_text("utf-8") if ignore.exists() else ""
-            line = _pattern(path.relative_to(folder).as_posix())
-            _write(ignore, f"{before}{'' if not before or before.endswith(chr(10)) else chr(10)}{line}{chr(10)}".encode())
-        except (OSError, UnicodeError) as error:
-            raise CorpusError(f"{source} cannot be left out ({error}); check {folder} and its rights") from None
+            with self._storing:
+                if path.parent == folders[0] / ADDED and not path.is_symlink():
+                    path.unlink()
+                else:
+                    _ignore(path, folder)
+        except OSError as error:
+            raise CorpusError(f"{source} cannot be left out ({error.strerror}); check {folder} and its rights") from None
 
     def start_update(self) -> bool:
         """Bring the index up to date in the background, unless that goes on already; ``state`` tells how far it is."""
-        if not self._updating.acquire(blocking=False):
-            return False
-        self.state = Update(running=True)
+        with self._starting:
+            if self.state.running:
+                return False
+            self.state = Update(running=True)
         threading.Thread(target=self._update, name="update the index", daemon=True).start()
         return True
 
@@ -247,11 +247,9 @@ class Library:
                 passage_tokens=self.store.meta().passage_tokens,
                 progress=progress,
             )
-            ended = Update(summary=summary)
+            self.state = Update(summary=summary)
         except Exception as error:
-            ended = Update(problem=problem(error))
-        self.state = ended
-        self._updating.release()
+            self.state = Update(problem=problem(error))
 
 
 def _home(source: str, files: Mapping[str, Path]) -> str:
@@ -261,52 +259,126 @@ def _home(source: str, files: Mapping[str, Path]) -> str:
     return source
 
 
-def _standing(path: Path | None, noted: FileState | None) -> Standing:
+def _look(path: Path, folders: Sequence[Path]) -> os.stat_result | None:
+    """Look at a file; None where it is none, or a link that leads out of the folders."""
+    now = path.lstat()
+    if stat.S_ISLNK(now.st_mode):
+        at_its_end = path.stat()  # an error where links lead in a circle
+        if any(path.resolve().is_relative_to(folder) for folder in folders):
+            now = at_its_end
+    return now if stat.S_ISREG(now.st_mode) else None
+
+
+def _standing(path: Path | None, noted: FileState | None, folders: Sequence[Path]) -> Standing:
+    """Compare a file with what was noted of it; its bytes are read only where it has another time and the same size."""
     try:
-        if path is None:
+        now = _look(path, folders) if path else None
+        if path is None or now is None:
             return Standing.MISSING
-        now = path.stat()
-        if noted and now.st_size == noted.size and (now.st_mtime_ns == noted.mtime_ns or sha256_of(path) == noted.sha256):
-            return Standing.INDEXED
+        if noted is None or now.st_size != noted.size:
+            return Standing.CHANGED
+        same = now.st_mtime_ns == noted.mtime_ns or sha256_of(path) == noted.sha256
+        return Standing.INDEXED if same else Standing.CHANGED
+    except FileNotFoundError:
+        return Standing.MISSING
     except OSError:
-        pass  # it has just gone, or cannot be read
-    return Standing.CHANGED
+        return Standing.UNKNOWN
 
 
-def _unfit(name: str, size: int) -> str:
-    """Say why a file cannot be stored; empty when it can."""
+def _refusal(path: Path, folders: Sequence[Path]) -> str:
+    """Say why an update will pass over a file; empty where it has to be read to tell."""
     try:
-        most = min(MAX_FILE_BYTES, MAX_BYTES[suffix_of(name)])
+        suffix, now = suffix_of(path.name), _look(path, folders)
+        if now is None:
+            return "no regular file, or a link that leads out of the folder; put a copy there instead"
+        check_size(suffix, now.st_size)
     except CorpusError as error:
         return str(error)
-    return "" if size <= most else f"larger than {most // 1_000_000} MB; put it into the folder by hand"
+    except OSError as error:
+        return f"cannot be read ({error.strerror}); check the file and its rights"
+    return ""
 
 
-def _store(name: str, path: Path, folder: Path) -> str:
-    """Store a copy; give its name, made of letters and digits of the given one and a hash: equal content, equal file."""
-    content = path.read_bytes()
-    stem = unicodedata.normalize("NFKC", PurePosixPath(name).name.removesuffix(PurePosixPath(name).suffix)).casefold()
+def _held(folder: Path) -> dict[str, int]:
+    """Make the folder for added files if there is none; give the names of those in it and their bytes.
+
+    :raises CorpusError: it cannot be made or read, or is a link.
+    """
+    try:
+        if folder.is_symlink():
+            raise CorpusError(f"{folder} is a link, so nothing is stored there; put a folder in its place")
+        folder.mkdir(exist_ok=True)
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file(follow_symlinks=False)}
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be used ({error.strerror}); check the folder and its rights") from None
+
+
+def _store(name: str, path: Path, folder: Path, held: dict[str, int]) -> str:
+    """Store a copy, unless one of equal content is held; give its name, and tell ``held``.
+
+    :raises CorpusError: it cannot be stored.
+    """
+    suffix = suffix_of(name)
+    most = min(MAX_FILE_BYTES, MAX_BYTES[suffix])
+    try:
+        if path.stat().st_size > most:
+            raise CorpusError(f"larger than {most // 1_000_000} MB; put it into the folder by hand")
+        content = path.read_bytes()
+    except OSError as error:
+        raise CorpusError(f"cannot be read ({error.strerror}); send it again") from None
+    ending = f"-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"
+    try:
+        if same := next((each for each in held if each.endswith(ending)), None):
+            if (folder / same).read_bytes() != content:  # 32 bits of a hash can be met on purpose
+                raise CorpusError(f"its hash begins like that of {same}; put it into the folder by hand")
+            return same
+        if len(content) > MAX_ADDED_BYTES - sum(held.values()):
+            raise CorpusError("no room left; delete what is not needed")
+        stored = f"{_plain(name)}{ending}"
+        _write(folder / stored, content)
+    except OSError as error:
+        raise CorpusError(f"{folder} cannot be written ({error.strerror}); check the folder and its rights") from None
+    held[stored] = len(content)
+    return stored
+
+
+def _plain(name: str) -> str:
+    """Make of a name what any system can store: the letters and digits of any script, with hyphens for all else."""
+    stem = unicodedata.normalize("NFKC", PurePosixPath(name).stem).casefold()
     plain = "-".join(re.findall(r"[^\W_]+", stem))[:MAX_NAME].strip("-")
-    kept = plain if plain and plain not in RESERVED else f"article-{plain}".strip("-")
-    stored = folder / f"{kept}-{hashlib.sha256(content).hexdigest()[:8]}{suffix_of(name)}"
-    if not stored.exists():
-        _write(stored, content)
-    return stored.name
+    return plain if plain and plain not in RESERVED else f"article-{plain}".strip("-")
 
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("xb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        replace_durably(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def _ignore(path: Path, folder: Path) -> None:
+    """Name a file in the ``.ragignore`` of its folder, behind what that says already.
+
+    :raises UsageError: no line of it can name the file.
+    """
+    ignore = folder / IGNORE
+    line = _pattern(path.relative_to(folder).as_posix())
+    before = ignore.read_bytes() if ignore.exists() else b""
+    between = b"\n" if before and not before.endswith(b"\n") else b""
+    _write(ignore, before + between + line.encode() + b"\n")
+
+
 def _pattern(path: str) -> str:
-    """Give the ``.gitignore`` pattern that matches one path, and nothing else."""
-    return "/" + re.sub(r"([\\*?\[\]!# ])", r"\\\1", path)
+    """Give the ``.gitignore`` pattern that matches one path, and nothing else; a blank at its end needs brackets to stay.
+
+    :raises UsageError: the name breaks the line or is no Unicode, so that there is none.
+    """
+    if path.splitlines() != [path] or path.encode(errors="ignore").decode() != path:
+        raise UsageError(f"{readable(path)} has a name that no line of {IGNORE} can hold; rename it or move it away")
+    escaped = re.sub(r"[\\*?\[\]!#]", r"\\\g<0>", path)
+    return "/" + re.sub(r"\s\Z", r"[\g<0>]", escaped)
