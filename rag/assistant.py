@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rag import answerability, prompt
 from rag.checker import Checker
-from rag.claims import MARKER, claims_of
+from rag.claims import claims_of, without_markers
 from rag.config import load_config
 from rag.copies import copies_of, counted
 from rag.dates import dates_asked, remark
@@ -259,7 +259,9 @@ class _Inquiry:
     def refusal(self, grounded: Grounded | None = None) -> Answer:
         """Say what is missing and which articles come closest."""
         missing = answerability.missing_words(self.standalone, self.evidence) if self.evidence.sentences else []
-        closest = dict.fromkeys(f"“{MARKER.sub('', hit.passage.heading)}” ({hit.passage.document.source})" for hit in self.hits)
+        closest = dict.fromkeys(
+            f"“{without_markers(hit.passage.heading)}” ({hit.passage.document.source})" for hit in self.hits
+        )
         text = "The articles do not answer this."
         if not self.hits and not self.scope.is_everything:
             text = "No article is within the chosen dates or files."

@@ -6,12 +6,13 @@ import re
 
 from rag.sentences import sentences
 
-# What looks like a citation or a control token: [7], [1, 2], [^1], 【3†source】, (passage 2), <|im_end|>; and empty brackets.
+# What looks like a citation or a control token:
+# [7], [1, 2], [^1], 【3†source】, (passage 2), (Source: a.txt), <|im_end|>; and empty brackets.
 _REFERS = r"(?:passages?|sources?|articles?)"
 _NUMBERS = r"\^?\d+\^?(?: ?(?:[,;–-]|and|&|to) ?\^?\d+\^?)*"
 MARKER = re.compile(
     rf" *(?:[\[［【〔⟦] ?(?:{_REFERS}? ?{_NUMBERS} ?(?:†[^\]】\n]*)?)?[\]］】〕⟧]"
-    rf"|\({_REFERS} {_NUMBERS}\)|</?\|?\w{{1,30}}\|?>)",
+    rf"|\({_REFERS}(?: {_NUMBERS}|: ?[^()\n]{{1,80}})\)|</?\|?\w{{1,30}}\|?>)",
     re.IGNORECASE,
 )
 CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)  # what an order hidden in an article may ask for: it states nothing
@@ -31,11 +32,16 @@ def claims_of(draft: str, *, growing: bool = False) -> list[str]:
     """
     if growing and draft[-1:].strip():
         draft = draft.removesuffix(draft.split()[-1])  # half a word may be; the next one decides where a sentence ends
-    found = 1
-    while found:  # taking one out may join the halves of another: [[1]1]
-        draft, found = MARKER.subn("", draft)
-    plain = LEAD_IN.sub("", CODE.sub(" ", draft).strip())
+    plain = LEAD_IN.sub("", CODE.sub(" ", without_markers(draft)).strip())
     plain = plain[:1].upper() + plain[1:]
     lines = [line[match.end() :] if (match := ITEM.match(line)) else line for line in plain.splitlines()]
     claims = [text for line in lines for a, b in sentences(line) if re.search(r"\w", text := line[a:b])]
     return claims[:-1] if growing else claims
+
+
+def without_markers(text: str) -> str:
+    """Take out what looks like a citation or a control token."""
+    found = 1
+    while found:  # taking one out may join the halves of another: [[1]1]
+        text, found = MARKER.subn("", text)
+    return text

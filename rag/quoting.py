@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rag.claims import ITEM, MARKER
+from rag.claims import ITEM, without_markers
 from rag.grounding import ADDITION, COMPARES, FACTS, Grounded, citation_of, span_of
 from rag.terms import content_terms
 from rag.types import Check, Claim, Verdict
@@ -112,4 +112,4 @@ def with_nearest(grounded: Grounded, sentence: Sentence) -> Grounded:
 
 def _printed(sentence: str) -> str:
     """Give a sentence as it is printed: on one line, marks straight, without list sign and without what looks like a marker."""
-    return ITEM.sub("", " ".join(MARKER.sub("", sentence).split()).translate(STRAIGHT), count=1)
+    return ITEM.sub("", " ".join(without_markers(sentence).split()).translate(STRAIGHT), count=1)

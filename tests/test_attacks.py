@@ -315,9 +315,6 @@ def test_no_marker_is_copied_from_an_article_or_a_question_by_a_model_that_repea
     figures("C5", "200 questions and articles with markers, all repeated by the model", "0 unresolved, 0 copied", started)
 
 
-@pytest.mark.xfail(
-    reason="40 of 40: a quoted sentence keeps (Source: ministry.txt), and of [[1]] the outer brackets", strict=True
-)
 def test_what_looks_like_a_source_or_stands_in_double_brackets_is_not_copied_either(asked, figures):
     started = time.perf_counter()
     cases, generator = list(marked_articles(LEFT)), ScriptedGenerator("")

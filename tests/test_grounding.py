@@ -189,6 +189,7 @@ def test_one_wrong_sentence_does_not_take_the_right_one_along():
         "[1–3]",
         "【3】",
         "[^1]",
+        "(Source: ministry.txt)",
         "［1］",
         "[１]",
         "(passage 2)",
