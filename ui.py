@@ -43,7 +43,7 @@ from rag.models import ensure, installed  # noqa: E402
 from rag.opening import Opening  # noqa: E402
 from rag.pictures import pictures  # noqa: E402
 from rag.record import json_line  # noqa: E402
-from rag.service import Service, posed, retried  # noqa: E402
+from rag.service import Service, posed, retried, stopped  # noqa: E402
 from rag.settings import LENGTHS, STRICTNESS, options  # noqa: E402
 from rag.store import Store  # noqa: E402
 from rag.webguard import guards, login  # noqa: E402
@@ -172,12 +172,17 @@ class Page:
                 shown = now
                 if now.waiting:
                     yield now, SKIP, render.conversation(now.turns), SKIP, SKIP, SKIP
+        if now.waiting:  # it is being answered already
+            yield (SKIP,) * 6
+            return
         *whole, _notice, browser = self._kept(now, kept, "")
         yield *whole, reading.first_source(now.turns), browser
 
-    def stop(self, request: gr.Request) -> None:
-        """Stop the answer under way, or the wait for one, which then ends its turn."""
-        self._service.stop(str(request.session_hash))
+    def stop(self, now: Conversation, kept: Kept, request: gr.Request) -> tuple[Shown, ...]:
+        """Stop the answer under way, or the wait for one, which then ends its turn; give the same as :meth:`rate`."""
+        if self._service.stop(str(request.session_hash)) or not now.waiting:
+            return (SKIP,) * 6
+        return self._kept(stopped(now), kept, render.notice(""))  # its answer never began: the queue was full
 
     def open_source(self, now: Conversation, event: gr.EventData) -> tuple[Shown, ...]:
         """Show the article behind a marker or a card; give reader and tab."""
@@ -205,6 +210,8 @@ class Page:
 
     def rate(self, now: Conversation, kept: Kept, event: gr.EventData) -> tuple[Shown, ...]:
         """Store what a reader says of an answer; give the same as :meth:`pose`, without the box."""
+        if now.waiting:
+            return (*(SKIP,) * 4, render.notice("Rate it when the answer under way is whole."), SKIP)
         at = int(event.turn)
         turn, before = now.turns[at], conversation.messages(now.turns[:at])
         rated = str(event.good) if event.good in ("up", "down") else turn.rated
@@ -217,7 +224,7 @@ class Page:
                 good=rated == "up",
                 note=str(event.note),
                 history=before,
-                rating_id=f"{now.id}.{at}",
+                rating_id=conversation.rating_id(now, turn),
             )
         except RagError as error:
             return (*(SKIP,) * 4, render.notice(str(error), alert=True), SKIP)
@@ -412,7 +419,7 @@ def build(
                 page.answer, [now, kept, *settings], [now, kept, chat, menu, reader, browser], concurrency_limit=None, **quiet
             )
         model.input(page.change, model, notice, concurrency_limit=None, **quiet)
-        chat.stop(page.stop, None, None, **quiet)
+        chat.stop(page.stop, [now, kept], shown, **quiet)
         chat.open(page.open_source, now, [reader, tabs], **quiet)
         chat.edit(page.edit, now, box, **quiet)
         chat.copy(page.copy, now, browser, **quiet)

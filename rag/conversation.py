@@ -7,6 +7,7 @@ anybody, so it is checked like any input.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -61,6 +62,12 @@ class Conversation:
     def with_last(self, turn: Turn) -> Conversation:
         """Give it with another last turn."""
         return replace(self, turns=(*self.turns[:-1], turn))
+
+
+def rating_id(conversation: Conversation, turn: Turn) -> str:
+    """Name an answer of a conversation, wherever in it the turn comes to stand."""
+    said = f"{conversation.id}\0{turn.question}\0{turn.answer.text if turn.answer else ''}"
+    return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:16]
 
 
 def messages(turns: Iterable[Turn]) -> list[Message]:

@@ -211,11 +211,14 @@ class Library:
             home = _home(source, files)
             where = f"lies in {home}; remove that" if home else "has no file any more; update"
             raise UsageError(f"{source} {where}")
+        if len(files) == 1:
+            raise UsageError(f"{source} is the last article, and an index holds one at least; add another first")
         name = source.partition("/")[0]
         folder = folders[0] if len(folders) == 1 else next(each for each in folders if readable(each.name) == name)
         try:
             with self._storing:
-                if path.parent == folders[0] / ADDED and not path.is_symlink():
+                own = path.parent == folders[0] / ADDED and not path.is_symlink()
+                if own and path.stem.endswith(f"-{sha256_of(path)[:8]}"):  # a reader may keep files in such a folder too
                     path.unlink()
                 else:
                     _ignore(path, folder)

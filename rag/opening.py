@@ -58,8 +58,11 @@ class Opening:
         :raises RagError: it cannot be opened.
         """
         other: Future[Asks] = Future()
-        other.set_result(open_assistant(self._progress))
-        before, self._assistant, self.state = self._assistant, other, ""
+        try:
+            other.set_result(open_assistant(self._progress))
+        finally:
+            self.state = ""
+        before, self._assistant = self._assistant, other
         if before.exception() is None:
             before.result().close()
 

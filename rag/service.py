@@ -44,8 +44,10 @@ class Service:
     def answer(self, session: str, conversation: Conversation, options: Options) -> Generator[Conversation]:
         """Answer the question that waits; yield the conversation now and then until it is whole, failed or stopped.
 
-        Closing the iterator stops the computation.
+        Closing the iterator stops the computation. While a session has one question answered, another gets nothing.
         """
+        if session in self._running:  # one question sent twice, by Enter and by the button
+            return
         turn = conversation.turns[-1]
         stopped = self._running[session] = Event()
         try:
@@ -64,10 +66,11 @@ class Service:
             turn = replace(turn, problem=STOPPED)
         yield conversation.with_last(replace(turn, waiting=""))
 
-    def stop(self, session: str) -> None:
-        """Stop the answer of a session, waiting or under way, which then ends its turn."""
+    def stop(self, session: str) -> bool:
+        """Stop the answer of a session, waiting or under way, which then ends its turn; say whether there is one."""
         if running := self._running.get(session):
             running.set()
+        return running is not None
 
     def change(self, open_assistant: Callable[[Progress], Asks]) -> Iterator[str]:
         """Open another assistant when those who asked before have their answers; yield what it waits for, then what went wrong.
@@ -110,13 +113,19 @@ class Service:
 
 
 def posed(conversation: Conversation, question: str) -> Conversation:
-    """Add a question that waits for its answer.
+    """Add a question that waits for its answer; the first one makes the conversation another than every other reader's.
 
     :raises UsageError: it cannot be asked.
     """
+    conversation = conversation if conversation.turns else Conversation()
     return replace(conversation, turns=(*conversation.turns, Turn(check_question(question), waiting=IN_LINE)))
 
 
 def retried(conversation: Conversation) -> Conversation:
     """Let the last question wait for another answer."""
     return conversation.with_last(Turn(conversation.turns[-1].question, waiting=IN_LINE))
+
+
+def stopped(conversation: Conversation) -> Conversation:
+    """End a last turn that waits for nobody."""
+    return conversation.with_last(replace(conversation.turns[-1], waiting="", problem=STOPPED))

@@ -514,3 +514,19 @@ def test_another_file_put_in_the_place_of_the_index_is_followed(library, index, 
     (other / FILE).replace(index / FILE)
     assert standings(library) == {"ships.txt": Standing.INDEXED}
     assert library.folders == [tmp_path / "other" / "articles"]
+
+
+def test_a_file_of_the_readers_own_in_a_folder_of_that_name_stays(library, home):
+    (home / ADDED).mkdir()
+    (home / ADDED / "my-notes.txt").write_text("Written before.", encoding="utf-8")
+    library.remove(f"{ADDED}/my-notes.txt")
+    assert (home / ADDED / "my-notes.txt").exists()
+    assert f"/{ADDED}/my-notes.txt" in (home / IGNORE).read_text(encoding="utf-8")
+
+
+def test_the_last_article_is_not_removed(library, home):
+    (home / "mega.txt").unlink()
+    with pytest.raises(UsageError, match="last article"):
+        library.remove("expo.txt")
+    assert (home / "expo.txt").exists()
+    assert not (home / IGNORE).exists()

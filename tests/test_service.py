@@ -168,3 +168,22 @@ def test_one_that_cannot_be_opened_leaves_the_old_one_in_place():
     assert [*service.change(missing)][-1] == "it is not there; run `rag models`"
     assert not old.closed.is_set()
     assert last(service.answer("a", asked(), Options())).answer
+
+
+def test_two_readers_never_begin_the_same_conversation():
+    begun = Conversation()  # what a page gives to everybody
+    one, two = posed(begun, "One?"), posed(begun, "Two?")
+    assert len({begun.id, one.id, two.id}) == 3
+    assert posed(one, "And then?").id == one.id
+
+
+def test_a_question_sent_twice_is_answered_once():
+    assistant, ends = Held(), {}
+    service = opened(assistant)
+    thread = in_thread(service, "one", asked(), ends)
+    assert assistant.begun.wait(5)
+    assert not list(service.answer("one", asked(), Options()))
+    assert service.stop("one")
+    thread.join(5)
+    assert ends["one"].problem == STOPPED
+    assert not service.stop("one")
