@@ -322,6 +322,8 @@ def _store(name: str, path: Path, folder: Path, held: dict[str, int]) -> str:
 
     :raises CorpusError: it cannot be stored.
     """
+    if PurePosixPath(name).name.startswith("."):
+        raise CorpusError("hidden; rename it")  # as in a folder that is indexed
     suffix = suffix_of(name)
     most = min(MAX_FILE_BYTES, MAX_BYTES[suffix])
     try:

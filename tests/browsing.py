@@ -172,7 +172,10 @@ class Reader:
     """Somebody with a browser tab; keeps what the tab asked for and complained of."""
 
     def __init__(self, browser, address, **options):
-        self.tab = browser.new_page(**{"viewport": {"width": 1280, "height": 800}, **options})
+        """Open a tab in a browser of its own, or in one that is given as a context."""
+        if hasattr(browser, "contexts"):
+            browser = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        self.tab = browser.new_page()
         self.requests, self.complaints = [], []
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.tab.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)

@@ -252,10 +252,8 @@ NAMES = [
     ("a" * 300 + ".txt", "a" * 40 + "-"),
     ("a\u202etxt.exe.txt", "a-txt-exe-"),
     ("line\nbreak\0.txt", "line-break-"),
-    (".txt.txt", "txt-"),
     ("CON.txt", "article-con-"),
     ("<img src=x>.txt", "img-src-x-"),
-    ("...txt", "article-"),
     ("Zeitung Ärger.txt", "zeitung-ärger-"),
     ("ＦＵＬＬ.TXT", "full-"),
     ("خبریں.txt", "خبریں-"),
@@ -530,3 +528,11 @@ def test_the_last_article_is_not_removed(library, home):
         library.remove("expo.txt")
     assert (home / "expo.txt").exists()
     assert not (home / IGNORE).exists()
+
+
+def test_hidden_files_of_a_folder_that_is_sent_are_refused(library, tmp_path):
+    sent = tmp_path / "sent"
+    sent.write_bytes(b"Text.")
+    stored, refused = library.add([(".txt.txt", sent), ("...txt", sent), ("x/.hidden.txt", sent)])
+    assert not stored
+    assert [reason for _, reason in refused] == ["hidden; rename it"] * 3

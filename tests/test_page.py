@@ -89,6 +89,16 @@ def test_several_conversations_are_kept_apart_and_can_be_forgotten(reader, assis
     assert reader.tab.locator("#masthead li").count() == 1
 
 
+def test_two_tabs_of_one_browser_keep_a_conversation_each(chromium, page):
+    with chromium.new_context() as browser:
+        one, two = Reader(browser, page), Reader(browser, page)
+        one.answer("How many exhibits?")
+        two.answer("Was it free?")
+        one.tab.reload()
+        one.tab.get_by_text("Conversations").click()
+        assert one.tab.locator("#masthead li").count() == 2
+
+
 def test_what_another_program_left_in_the_browser_is_passed_over(reader):
     reader.tab.evaluate(
         "localStorage.setItem('footnote/x', '{]'); localStorage.setItem('footnote/y', JSON.stringify({id: 'y'}))"
