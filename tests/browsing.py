@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEncoder, count_words, document
-from rag.library import Library
 
 import ui
 from rag.config import load_config
 from rag.errors import UsageError
 from rag.indexer import index_folder
+from rag.library import Library
 from rag.opening import Opening
 from rag.service import Service
 from rag.types import AS_CONFIGURED, Answer, Citation, Claim, Hit, Passage, Status, Verdict
