@@ -17,7 +17,7 @@ from functools import partial
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.request import getproxies
 
 UPLOADS = tempfile.TemporaryDirectory(prefix="footnote-")
@@ -43,7 +43,7 @@ from rag.models import ensure, installed  # noqa: E402
 from rag.opening import Opening  # noqa: E402
 from rag.pictures import pictures  # noqa: E402
 from rag.record import json_line  # noqa: E402
-from rag.service import Service, posed, retried, stopped  # noqa: E402
+from rag.service import Service, given_up, posed, retried  # noqa: E402
 from rag.settings import LENGTHS, STRICTNESS, options  # noqa: E402
 from rag.store import Store  # noqa: E402
 from rag.webguard import guards, login  # noqa: E402
@@ -61,6 +61,13 @@ STYLE, SCRIPT = (files("rag").joinpath(name).read_text(encoding="utf-8") for nam
 Shown = Any  # the value of a component, or gr.skip()
 Kept = tuple[Conversation, ...]  # light ones: all that the reader's browser keeps
 SKIP = gr.skip()
+
+
+async def _fetch_nothing(url: str) -> NoReturn:
+    raise PermissionError(f"this page fetches nothing: {url}")
+
+
+gr.processing_utils.async_ssrf_protected_get = _fetch_nothing  # what Gradio does with a URL in the place of a sent file
 
 
 class Page:
@@ -182,7 +189,7 @@ class Page:
         """Stop the answer under way, or the wait for one, which then ends its turn; give the same as :meth:`rate`."""
         if self._service.stop(str(request.session_hash)) or not now.waiting:
             return (SKIP,) * 6
-        return self._kept(stopped(now), kept, render.notice(""))  # its answer never began: the queue was full
+        return self._kept(given_up(now), kept, render.notice(""))  # its answer never began: the queue was full
 
     def open_source(self, now: Conversation, event: gr.EventData) -> tuple[Shown, ...]:
         """Show the article behind a marker or a card; give reader and tab."""
@@ -486,13 +493,13 @@ def launch(*, index: Path, host: str = "127.0.0.1", port: int = 7860, auth: str 
     with Store.open(index) as store:
         examples = example_questions(store)
     opening = Opening(partial(_assistant, config))
-    library = Library(index, lambda: SentenceEncoder(ensure(config.encoder, "encoder")))
     ready = [model.name for model in installed() if model.role == "generator" and model.state == "ready"]
-    page = build(Service(opening), library, config=config, examples=examples, generators=ready)
-    serve(page, host=host, port=port, auth=auth)
-    opening.start()
-    print(f"Footnote is at {page.local_url} (stop it with Ctrl-C)", file=sys.stderr)  # noqa: T201
-    page.block_thread()
+    with closing(Library(index, lambda: SentenceEncoder(ensure(config.encoder, "encoder")))) as library:
+        page = build(Service(opening), library, config=config, examples=examples, generators=ready)
+        serve(page, host=host, port=port, auth=auth)
+        opening.start()
+        print(f"Footnote is at {page.local_url} (stop it with Ctrl-C)", file=sys.stderr)  # noqa: T201
+        page.block_thread()
 
 
 def _assistant(config: Config, progress: Progress) -> Assistant:

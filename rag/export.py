@@ -14,6 +14,7 @@ from html import unescape
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
+from rag.formats import RESERVED
 from rag.record import answer_record, json_line
 from rag.render import shown
 from rag.types import Status, Verdict
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 FORMS = ("markdown", "html", "json")
 MAX_NAME = 60  # characters of a file's name, with what it ends in
-RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))  # on Windows
 
 _ENDINGS = {"markdown": ".md", "html": ".html", "json": ".json"}
 _BLANKS = re.compile("[ \t\r\n\u2028\u2029]+")

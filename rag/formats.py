@@ -19,6 +19,7 @@ MAX_EXPANSION = 100  # times the size it has on disk, for what grows beyond a me
 EXPANSION_FREE = 1_000_000
 MAX_ENTRIES = 50_000  # of an archive
 MAX_TITLE = 300
+RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))  # on Windows
 
 TEXT = (".txt", ".md", ".markdown")  # read as they are; for all else there is a parser, which works in a process of its own
 CONTAINERS = (".zip", ".mbox", ".csv", ".tsv", ".jsonl", ".ndjson")  # many articles in one file, read one after the other

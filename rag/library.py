@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from rag.corpus import IGNORE, find_files, readable, sha256_of
 from rag.database import replace_durably
 from rag.errors import CorpusError, UsageError
-from rag.formats import MAX_BYTES, check_size, suffix_of
+from rag.formats import MAX_BYTES, RESERVED, check_size, suffix_of
 from rag.indexer import Summary, files_of, index_folder
 from rag.opening import problem
 from rag.progress import Pace
 from rag.store import FileState, Store
-from rag.types import Encoder
+from rag.types import Encoder, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,18 +38,17 @@ MAX_FILE_BYTES = 20_000_000
 MAX_FILES = 200  # sent at once
 MAX_ADDED_BYTES = 500_000_000  # in that folder
 MAX_NAME = 40  # characters of a name that are kept
-RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))
 
 
 class Standing(Enum):
     """How an article stands to the file that it was read from; the value is what a reader is told."""
 
     INDEXED = ""
-    CHANGED = "The file has changed since it was indexed"
-    MISSING = "The file is no longer where it was indexed"
-    UNKNOWN = "The file cannot be looked at"
-    NEW = "Not indexed yet"
-    REFUSED = "Cannot be indexed"
+    CHANGED = State.CHANGED.note
+    MISSING = State.MISSING.note
+    UNKNOWN = "the file cannot be looked at"
+    NEW = "not indexed yet"
+    REFUSED = "cannot be indexed"
 
     @property
     def note(self) -> str:

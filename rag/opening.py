@@ -8,6 +8,7 @@ from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import RagError
+from rag.models import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -58,11 +59,8 @@ class Opening:
         :raises RagError: it cannot be opened.
         """
         other: Future[Asks] = Future()
-        try:
-            other.set_result(open_assistant(self._progress))
-        finally:
-            self.state = ""
-        before, self._assistant = self._assistant, other
+        other.set_result(open_assistant(silent))  # what is open meanwhile is not loading
+        before, self._assistant, self.state = self._assistant, other, ""
         if before.exception() is None:
             before.result().close()
 

@@ -10,6 +10,7 @@ from datetime import date
 from html import escape
 from typing import TYPE_CHECKING
 
+from rag.feedback import MAX_NOTE
 from rag.types import Status, Verdict
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def menu(conversations: Iterable[Conversation], current: str) -> str:
     listed = "".join(
         f'<li><button type="button" data-go="{shown(c.id)}"{" aria-current" if c.id == current else ""} dir="auto">'
         f"{shown(c.title)}</button>"
-        f'<button type="button" data-forget="{shown(c.id)}" aria-label="Forget this conversation">×</button></li>'
+        f'<button type="button" data-forget="{shown(c.id)}" aria-label="Forget {shown(c.title)}">×</button></li>'
         for c in sorted(conversations, key=lambda c: c.started, reverse=True)
         if c.turns
     )
@@ -100,7 +101,8 @@ def _actions(index: int, turn: Turn, *, last: bool) -> list[str]:
         for word, good in (("✓ Right", "up"), ("✗ Wrong", "down"))
     )
     note = (
-        f'<div class="rating"><input type="text" maxlength="2000" aria-label="Note" placeholder="What should be known of it?">'
+        f'<div class="rating"><input type="text" maxlength="{MAX_NOTE}" aria-label="Note" '
+        f'placeholder="What should be known of it?">'
         f"{button('rate', 'Add the note')}</div>"
         if turn.rated
         else ""

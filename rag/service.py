@@ -126,6 +126,6 @@ def retried(conversation: Conversation) -> Conversation:
     return conversation.with_last(Turn(conversation.turns[-1].question, waiting=IN_LINE))
 
 
-def stopped(conversation: Conversation) -> Conversation:
+def given_up(conversation: Conversation) -> Conversation:
     """End a last turn that waits for nobody."""
     return conversation.with_last(replace(conversation.turns[-1], waiting="", problem=STOPPED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from rag.render import about, notice, shown
+from rag.render import about, notice, shown, stale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,17 +26,18 @@ def articles(found: Sequence[Article]) -> str:
 
 
 def _item(article: Article) -> str:
+    title = shown(article.title or article.source)
     words = f"{max(1, round(article.characters / CHARACTERS_A_WORD, -1 if article.characters > 600 else 0)):,.0f}"
     passages = "1 passage" if article.passages == 1 else f"{article.passages:,} passages"
     length = f'<span class="about">about {words} words in {passages}</span>' if article.passages else ""
-    state = f'<span class="stale">{shown(article.standing.note)}{": " if article.reason else ""}{shown(article.reason)}</span>'
     told = (
-        f'<strong dir="auto">{shown(article.title or article.source)}</strong>'
-        f"{about(article.published, article.source)}{length}{state if article.standing.note else ''}"
+        f'<strong dir="auto">{title}</strong>{about(article.published, article.source)}{length}'
+        f"{stale(': '.join(filter(None, (article.standing.note, article.reason))) if article.standing.note else '')}"
     )
     source = escape(article.source)
     opened = f'<button type="button" data-source="{source}">{told}</button>' if article.passages else f"<div>{told}</div>"
-    return f'<li>{opened}<button type="button" class="remove" data-remove="{source}">Remove</button></li>'
+    remove = f'<button type="button" class="remove" data-remove="{source}" aria-label="Remove {title}">Remove</button>'
+    return f"<li>{opened}{remove}</li>"
 
 
 def progress(update: Update) -> str:

@@ -66,7 +66,10 @@ function shelf(element, trigger) {
     if (month !== undefined) trigger("month", { month });
     if (remove === undefined) return;
     if (sure) trigger("remove", { source: remove });
-    else [button.dataset.sure, button.textContent] = ["yes", "Really remove?"];
+    else {
+      [button.dataset.sure, button.textContent] = ["yes", "Really remove?"];
+      button.removeAttribute("aria-label"); // it would hide what is asked
+    }
   };
   element.addEventListener("click", act);
   element.addEventListener("keydown", (event) => {

@@ -6,6 +6,8 @@ Cheat Sheet and the attacks on chat pages that show what a model writes (EchoLea
 
 from __future__ import annotations
 
+from html.parser import HTMLParser
+
 PAYLOADS = (
     # scripts
     "<script>owned=1</script>",
@@ -76,3 +78,24 @@ PAYLOADS = (
     "<scr\u200bipt>owned=1</scr\u200bipt> <\u202eimg src=x onerror=owned=1>",
     "\x1b]0;owned\x07\x1b[31m\x00<img\x00 src=x onerror=owned=1>",
 )
+
+
+class Seen(HTMLParser):
+    """What a browser would make of HTML: its elements with their attributes, and its text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text = [], ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    @property
+    def shape(self):
+        """The elements with the names of their attributes alone."""
+        return [(tag, tuple(attributes)) for tag, attributes in self.elements]

@@ -199,9 +199,7 @@ def test_an_order_in_an_article_changes_nothing_that_is_shown_and_is_hardly_ever
     figures("C2", f"{len(cases)} orders planted in articles", f"0 wrong quotes or foreign links; {told}; {useful}", started)
 
 
-@pytest.mark.xfail(
-    reason="5 of 10: the sentence nearest to a question is the one that repeats it, and it is quoted", strict=True
-)
+@pytest.mark.xfail(reason="5 of 10: the sentence nearest to a question is one that repeats it", strict=True)
 def test_an_order_that_holds_the_question_is_not_given_for_the_answer(asked, figures):
     started = time.perf_counter()
     cases = list(attacked(ANSWERS, 1))

@@ -9,9 +9,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 from browsing import EXPO, GRADIO, Scripted, free_port, indexed, page_of
-from rag.library import MAX_FILE_BYTES
 
 import ui
+from rag.library import MAX_FILE_BYTES
 from rag.opening import Opening
 
 pytestmark = GRADIO
@@ -94,6 +94,25 @@ def test_nothing_is_fetched_for_anybody(page, url, monkeypatch):
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("looks a name up"))
     for prefix in ("/gradio_api/file=", "/gradio_api/proxy=", "/gradio_api/stream/", "/file="):
         assert page.get(prefix + url).status_code == 403
+
+
+def test_nothing_is_fetched_in_the_place_of_a_file_that_was_sent(page, monkeypatch):
+    asked = []
+
+    async def get(url, **_):
+        asked.append(url)
+        raise OSError("no network")
+
+    monkeypatch.setattr("safehttpx.get", get)
+    events = page.get("/config").json()["dependencies"]
+    add = next(event["id"] for event in events if event["api_name"].startswith("add"))
+    file = {"path": "http://192.0.2.1/x.txt", "url": "http://192.0.2.1/x.txt", "meta": {"_type": "gradio.FileData"}}
+    join = {"data": [[file], ""], "fn_index": add, "session_hash": "someone"}
+    assert page.post("/gradio_api/queue/join", json=join).status_code == 200
+    with page.stream("GET", "/gradio_api/queue/data?session_hash=someone") as told:
+        ended = next(line for line in told.iter_lines() if "process_completed" in line)
+    assert '"success":false' in ended
+    assert asked == []
 
 
 def test_a_foreign_name_is_refused_at_every_address(page, routes):

@@ -6,12 +6,12 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from payloads import Seen
 
 from rag.errors import UsageError
 from rag.export import FORMS, exported, file_name
@@ -55,22 +55,6 @@ PAYLOADS = [
     "half \ud83d of a pair\r\nand more",
 ]
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-
-
-class Seen(HTMLParser):
-    """What a browser would make of HTML: its elements with their attributes, and its text."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text = [], ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def citation(marker=1, quote="It had 2,500 exhibits.", **changes):

@@ -81,7 +81,7 @@ def test_several_conversations_are_kept_apart_and_can_be_forgotten(reader, assis
     reader.tab.locator(".turn h2", has_text="How many exhibits?").wait_for()
     assert reader.tab.locator(".turn").count() == 1
     reader.tab.get_by_text("Conversations").click()
-    reader.tab.get_by_role("button", name="Forget this conversation").first.click()
+    reader.tab.get_by_role("button", name="Forget Was it free?").click()
     reader.tab.locator("#masthead li").nth(1).wait_for(state="detached")
     reader.tab.reload()
     reader.tab.locator("#masthead nav details").wait_for()
@@ -226,7 +226,7 @@ def test_a_picture_leads_to_an_article(reader):
 
 
 def test_dropped_files_are_stored_under_names_of_our_own_and_indexed(reader, index, tmp_path):
-    sent = tmp_path / "..%2f<img src=x onerror=owned=1> Flood \u202eNews.txt"
+    sent = tmp_path / "x..%2f<img src=x onerror=owned=1> Flood \u202eNews.txt"
     sent.write_text("The river rose by 4 metres in Multan.", encoding="utf-8")
     refused = tmp_path / "picture.md"
     refused.write_text("", encoding="utf-8")

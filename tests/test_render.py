@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html import unescape
-from html.parser import HTMLParser
 
 import pytest
 from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, document
 from hypothesis import given
 from hypothesis import strategies as st
+from payloads import Seen
 
 from rag import reading, render
 from rag.assistant import Assistant
@@ -37,22 +37,6 @@ PAYLOADS = [
     "\U000e0041\U000e0042 hidden tags",
     "half \ud83d of a pair",
 ]
-
-
-class Seen(HTMLParser):
-    """What a browser would make of a fragment: its elements with their attributes, and its text."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.text = [], ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, tuple(name for name, _ in attrs)))
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def citation(marker, quote, doc, **changes):
@@ -112,7 +96,7 @@ def all_html(turns):
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_payload_becomes_markup(payload):
     seen, harmless = Seen(all_html(hostile(payload))), Seen(all_html(hostile("harmless")))
-    assert seen.elements == harmless.elements
+    assert seen.shape == harmless.shape
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]", seen.text)
     visible = unescape(render.shown(payload))
     assert seen.text.lower().count(visible.lower()) == harmless.text.lower().count("harmless") > 10
