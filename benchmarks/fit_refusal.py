@@ -4,9 +4,8 @@ usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.js
 
 A logistic regression in which every set counts alike: one for answers that checker and probe had a say in, one for those with
 the checker alone, one for those without either; the one of which no file is given stays as it is. A signal whose weight would
-fall below nought is left out: more support never makes an answer less likely. The threshold is the highest at which at most one
-answerable question in ten is refused, in the mean of the sets. All that is printed is tenfold cross-validated: no question is
-weighed by a fit that has seen it.
+fall below nought is left out: more support never makes an answer less likely. A question is answered when it is more likely
+than not that the articles answer it. What is printed is tenfold cross-validated: no question is weighed by a fit that has seen it.
 """
 
 from __future__ import annotations
@@ -27,9 +26,8 @@ from sklearn.model_selection import StratifiedKFold
 from rag.config import load_config
 
 TARGET = Path(__file__).parent.parent / "rag" / "refusal.toml"
-THRESHOLDS = np.arange(0.01, 1.0, 0.01)
 TABLES = {"with_probe": {"found", "known"}, "with_checker": {"found"}, "without_checker": set[str]()}
-NEEDLESS = 0.10  # of the answerable questions, that may be refused
+THRESHOLD = 0.5
 SEED = 0
 Floats = NDArray[np.float64]
 
@@ -39,22 +37,19 @@ def main(files: list[str]) -> None:
     sets = {Path(file).stem: [line for line in read(file) if line["signals"]] for file in files}
     parts = re.split(r"^\[(\w+)\]\n", TARGET.read_text(encoding="utf-8"), flags=re.MULTILINE)
     before = dict(zip(parts[1::2], (part.rstrip() + "\n" for part in parts[2::2]), strict=True))
-    threshold, tables = float(re.search(r"^threshold = (\S+)", parts[0], re.MULTILINE)[1]), []  # type: ignore[index]
+    tables = []
     for table, needed in TABLES.items():
         print(table)
         some = {name: seen for name, lines in sets.items() if (seen := of_table(lines, needed))}
         if some:
-            unseen = cross_validated(some)
-            threshold = highest_threshold(unseen) if table == next(iter(TABLES)) else threshold
-            for name, (probability, answerable) in unseen.items():
-                show(name, probability, answerable, threshold)
+            for name, (probability, answerable) in cross_validated(some).items():
+                show(name, probability, answerable)
         tables.append(f"\n[{table}]\n{fitted(some) if some else before[table]}")
     head = (
         "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
-        "# A question is refused when the probability that the articles answer it is below the threshold: the highest at\n"
-        "# which at most one in ten answerable questions is refused, in the mean of the sets.\n"
+        "# A question is answered when it is more likely than not that the articles answer it.\n"
     )
-    TARGET.write_text(f"{head}threshold = {threshold:.2f}\n{''.join(tables)}", encoding="utf-8")
+    TARGET.write_text(f"{head}threshold = {THRESHOLD}\n{''.join(tables)}", encoding="utf-8")
     print(TARGET.read_text(encoding="utf-8"))
 
 
@@ -84,12 +79,6 @@ def cross_validated(sets: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[Fl
         unseen[test] = probabilities(signals[test], *fit(signals[train], answerable[train], weights[train]))
     ends = np.cumsum([len(lines) for lines in sets.values()])[:-1]
     return dict(zip(sets, zip(np.split(unseen, ends), np.split(answerable, ends), strict=True), strict=True))
-
-
-def highest_threshold(unseen: dict[str, tuple[Floats, NDArray[np.bool_]]]) -> float:
-    """Give the highest threshold at which few enough answerable questions are refused, in the mean of the sets."""
-    needless = [np.mean([(p[known] < threshold).mean() for p, known in unseen.values()]) for threshold in THRESHOLDS]
-    return float(THRESHOLDS[np.flatnonzero(np.array(needless) <= NEEDLESS)[-1]])
 
 
 def fitted(sets: dict[str, list[dict[str, Any]]]) -> str:
@@ -128,10 +117,10 @@ def probabilities(signals: Floats, intercept: float, slopes: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-intercept - signals @ slopes)))
 
 
-def show(name: str, probability: Floats, answerable: NDArray[np.bool_], threshold: float) -> None:
+def show(name: str, probability: Floats, answerable: NDArray[np.bool_]) -> None:
     """Print how well unseen questions of a set are told apart."""
     auc = f"{roc_auc_score(answerable, probability):.2f}" if 0 < answerable.sum() < len(answerable) else "-"
-    answered, refused = probability[answerable] >= threshold, probability[~answerable] < threshold
+    answered, refused = probability[answerable] >= THRESHOLD, probability[~answerable] < THRESHOLD
     shares = [f"{share.mean():.2f}" if len(share) else "-" for share in (answered, refused)]
     print(f"{name:24} AUC {auc}  answerable answered {shares[0]}  unanswerable refused {shares[1]}")
 

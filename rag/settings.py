@@ -6,7 +6,7 @@ from rag.answerability import THRESHOLD
 from rag.assistant import MAX_NEW_TOKENS
 from rag.types import Options, Scope
 
-STRICTNESS = {"Bold": 0.25, "Balanced": THRESHOLD, "Strict": 0.6}
+STRICTNESS = {"Bold": 0.25, "Balanced": THRESHOLD, "Strict": 0.7}
 LENGTHS = {"Short": 40, "Usual": MAX_NEW_TOKENS, "Long": 200}  # tokens of the draft, three quarters as many words
 
 
