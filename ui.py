@@ -38,7 +38,7 @@ from rag.examples import example_questions  # noqa: E402
 from rag.export import exported, file_name  # noqa: E402
 from rag.feedback import rate  # noqa: E402
 from rag.formats import MAX_BYTES  # noqa: E402
-from rag.library import MAX_FILE_BYTES, Library  # noqa: E402
+from rag.library import Library  # noqa: E402
 from rag.models import ensure, installed  # noqa: E402
 from rag.opening import Opening  # noqa: E402
 from rag.pictures import pictures  # noqa: E402
@@ -46,7 +46,7 @@ from rag.record import json_line  # noqa: E402
 from rag.service import Service, given_up, posed, retried  # noqa: E402
 from rag.settings import LENGTHS, STRICTNESS, options  # noqa: E402
 from rag.store import Store  # noqa: E402
-from rag.webguard import guards, login  # noqa: E402
+from rag.webguard import MAX_UPLOAD, guards, login  # noqa: E402
 
 if TYPE_CHECKING:
     from rag.fetch import Progress
@@ -61,6 +61,7 @@ STYLE, SCRIPT = (files("rag").joinpath(name).read_text(encoding="utf-8") for nam
 Shown = Any  # the value of a component, or gr.skip()
 Kept = tuple[Conversation, ...]  # light ones: all that the reader's browser keeps
 SKIP = gr.skip()
+BUSY = "An answer is being written; stop it first, or wait."
 
 
 async def _fetch_nothing(url: str) -> NoReturn:
@@ -124,17 +125,19 @@ class Page:
 
     def new(self, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
         """Begin another conversation; give conversation, menu, what is shown of it, source, and the browser's part."""
-        return (SKIP,) * 5 if now.waiting else self._opened(Conversation(), kept)
+        return (*(SKIP,) * 4, self._busy()) if now.waiting else self._opened(Conversation(), kept)
 
     def go(self, now: Conversation, kept: Kept, event: gr.EventData) -> tuple[Shown, ...]:
         """Go on with an earlier conversation; give the same as :meth:`new`."""
+        if now.waiting:
+            return (*(SKIP,) * 4, self._busy())
         chosen = next((one for one in kept if one.id == event.id), None)
-        return (SKIP,) * 5 if now.waiting or chosen is None else self._opened(chosen, kept)
+        return self._opened(chosen, kept) if chosen else (SKIP,) * 5
 
     def forget(self, now: Conversation, kept: Kept, event: gr.EventData) -> tuple[Shown, ...]:
         """Forget a conversation; give what is kept, and the same as :meth:`new`."""
         if now.waiting:
-            return (SKIP,) * 6
+            return (*(SKIP,) * 5, self._busy())
         kept = tuple(one for one in kept if one.id != event.id)
         *opened, _ = self._opened(now if now.id != event.id else Conversation(), kept)
         return kept, *opened, self._browser(do="forget", id=str(event.id))
@@ -145,7 +148,7 @@ class Page:
         Gives box, conversation, what is kept, what is shown of both, notice, and what the browser is to keep.
         """
         if now.waiting:
-            return (SKIP,) * 7
+            return (*(SKIP,) * 6, self._busy())
         try:
             now = posed(now, question)
         except UsageError as error:
@@ -154,7 +157,9 @@ class Page:
 
     def retry(self, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
         """Ask the last question again; gives the same as :meth:`pose`."""
-        return (SKIP,) * 7 if now.waiting or not now.turns else (SKIP, *self._kept(retried(now), kept, render.notice("")))
+        if now.waiting or not now.turns:
+            return (*(SKIP,) * 6, self._busy() if now.waiting else SKIP)
+        return SKIP, *self._kept(retried(now), kept, render.notice(""))
 
     def answer(
         self,
@@ -218,7 +223,7 @@ class Page:
     def rate(self, now: Conversation, kept: Kept, event: gr.EventData) -> tuple[Shown, ...]:
         """Store what a reader says of an answer; give the same as :meth:`pose`, without the box."""
         if now.waiting:
-            return (*(SKIP,) * 4, render.notice("Rate it when the answer under way is whole."), SKIP)
+            return (*(SKIP,) * 5, self._busy())
         at = int(event.turn)
         turn, before = now.turns[at], conversation.messages(now.turns[:at])
         rated = str(event.good) if event.good in ("up", "down") else turn.rated
@@ -311,6 +316,10 @@ class Page:
         kept = (*(one for one in kept if one.id != now.id), held)
         keep = self._browser(do="keep", id=now.id, started=now.started, text=conversation.written(held))
         return now, kept, render.conversation(now.turns), render.menu(kept, now.id), notice, keep
+
+    def _busy(self) -> str:
+        """Tell the reader why nothing happens."""
+        return self._browser(do="say", text=BUSY)
 
     def _browser(self, **order: str) -> str:
         """Give an order to the script in the browser; the number makes each another value."""
@@ -476,7 +485,7 @@ def serve(page: gr.Blocks, *, host: str, port: int, auth: str | None = None) -> 
             ssr_mode=False,
             pwa=False,
             mcp_server=False,
-            max_file_size=MAX_FILE_BYTES,
+            max_file_size=MAX_UPLOAD,  # the library refuses smaller ones by name; Gradio would refuse all that come with one
             max_threads=THREADS,
             state_session_capacity=100,
         )

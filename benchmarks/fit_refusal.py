@@ -5,7 +5,7 @@ usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.js
 A logistic regression in which every set counts alike: one for answers that checker and probe had a say in, one for those with
 the checker alone, one for those without either; the one of which no file is given stays as it is. A signal whose weight would
 fall below nought is left out: more support never makes an answer less likely. A question is answered when it is more likely
-than not that the articles answer it. What is printed is tenfold cross-validated: no question is weighed by a fit that has seen it.
+than not that the articles answer it. What is printed is tenfold cross-validated: no fit has seen the question that it weighs.
 """
 
 from __future__ import annotations

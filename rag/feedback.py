@@ -10,7 +10,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from rag.errors import StoreError, UsageError
 from rag.record import json_line
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FILE = "ratings.jsonl"
 MAX_NOTE = 2000  # characters
 MAX_BYTES = 10_000_000
+LOCK_SECONDS = 10.0
 UP, DOWN = "up", "down"
 
 
@@ -50,6 +51,8 @@ def rate(folder: Path, answer: Answer, *, good: bool, note: str = "", history: S
     path = folder / FILE
     try:
         _append(path, f"{json_line(record)}\n".encode())
+    except Timeout:
+        raise StoreError(f"{path} has been held by another program for {LOCK_SECONDS:.0f} s; rate again") from None
     except OSError as error:
         raise StoreError(
             f"{path} cannot be written ({error.strerror}); free space or mend its rights, and rate again"
@@ -73,7 +76,7 @@ def _known(answer: Answer) -> dict[str, Any]:
 
 def _append(path: Path, line: bytes) -> None:
     """Write a whole line or none, after a line that a crash has cut; one writer at a time."""
-    with FileLock(path.with_name(f".{path.name}.lock")), path.open("a+b", buffering=0) as file:
+    with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS), path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size:
             file.seek(size - 1)

@@ -7,7 +7,12 @@ const ACTS = ["stop", "retry", "edit", "copy", "save", "link", "rate"]; // what 
 
 function conversation(element, trigger, watch) {
   let shown = 0;
+  let pressed = ""; // the button that has the focus, for when the conversation is drawn anew without it
 
+  element.addEventListener("focusin", ({ target }) => {
+    const { act, turn } = target.dataset;
+    pressed = act ? `[data-act="${act}"]${turn ? `[data-turn="${turn}"]` : ""}` : "";
+  });
   element.addEventListener("click", ({ target }) => {
     const button = target.closest("button");
     if (!button) return;
@@ -32,6 +37,10 @@ function conversation(element, trigger, watch) {
     const turns = element.querySelectorAll(".turn");
     if (turns.length > shown) turns[turns.length - 1].querySelector("h2").scrollIntoView({ block: "start" });
     shown = turns.length;
+    if (pressed && document.activeElement === document.body) {
+      const next = [pressed, "[data-act=stop]", "[data-act=retry]"].map((each) => element.querySelector(each)).find(Boolean);
+      next?.focus({ preventScroll: true });
+    }
   });
 }
 
@@ -66,10 +75,7 @@ function shelf(element, trigger) {
     if (month !== undefined) trigger("month", { month });
     if (remove === undefined) return;
     if (sure) trigger("remove", { source: remove });
-    else {
-      [button.dataset.sure, button.textContent] = ["yes", "Really remove?"];
-      button.removeAttribute("aria-label"); // it would hide what is asked
-    }
+    else ask_again(button);
   };
   element.addEventListener("click", act);
   element.addEventListener("keydown", (event) => {
@@ -78,6 +84,20 @@ function shelf(element, trigger) {
       act(event);
     }
   });
+}
+
+// Ask whether an article is really to be removed, until the reader turns to something else.
+function ask_again(button) {
+  const [label, text] = [button.getAttribute("aria-label"), button.textContent];
+  [button.dataset.sure, button.textContent] = ["yes", "Really remove?"];
+  button.removeAttribute("aria-label"); // it would hide what is asked
+  const unasked = () => {
+    delete button.dataset.sure;
+    button.textContent = text;
+    button.setAttribute("aria-label", label);
+  };
+  button.focus(); // not every browser does so at a click
+  button.addEventListener("blur", unasked, { once: true });
 }
 
 // What only the browser can do: keep conversations, fill the clipboard, save a file.
@@ -97,6 +117,7 @@ function port(props, trigger, watch) {
     },
     open: ({ id }) => sessionStorage.setItem(KEPT, id),
     forget: ({ id }) => localStorage.removeItem(KEPT + id),
+    say: ({ text }) => say(text),
     copy: ({ text }) => to_clipboard(text),
     link: ({ question }) => to_clipboard(`${location.origin}${location.pathname}?ask=${encodeURIComponent(question)}`),
     save({ name, text }) {
@@ -110,6 +131,10 @@ function port(props, trigger, watch) {
   watch("value", () => {
     const order = JSON.parse(props.value);
     orders[order.do](order);
+  });
+  addEventListener("storage", ({ key, newValue }) => {
+    const open = sessionStorage.getItem(KEPT);
+    if (open && key === KEPT + open && newValue) say("Another tab goes on with this conversation; load the page again to see it.");
   });
   const question = new URLSearchParams(location.search).get("ask") ?? "";
   if (question) history.replaceState(null, "", location.pathname);
@@ -138,7 +163,14 @@ async function to_clipboard(text) {
   } catch (error) {
     said = "The browser does not let this page copy; save the answer instead.";
   }
-  document.querySelector("#notice p").textContent = said;
+  say(said);
+}
+
+// Say something for as long as it takes to read it, unless Python says something else meanwhile.
+function say(text) {
+  const notice = document.querySelector("#notice p");
+  notice.textContent = text;
+  setTimeout(() => notice.textContent === text && (notice.textContent = ""), 6000);
 }
 
 // The reader asked for it: bring the quote into view and move the focus there.

@@ -82,6 +82,7 @@ class Guard:
     def __init__(self, app: ASGIApp, uploads: Path) -> None:
         self._app = app
         self._uploads = uploads
+        self._announced = 0  # bytes of the uploads under way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -94,7 +95,13 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await (self._refusal(Request(scope)) or self._app)(scope, receive, send_guarded)
+        request = Request(scope)
+        refusal, sent = self._refusal(request), _upload_length(request)
+        self._announced += sent
+        try:
+            await (refusal or self._app)(scope, receive, send_guarded)
+        finally:
+            self._announced -= sent
 
     def _refusal(self, request: Request) -> ASGIApp | None:
         origin, path = request.headers.get("origin"), request.url.path
@@ -102,10 +109,15 @@ class Guard:
         if foreign or CLOSED.match(path):
             return PlainTextResponse("This page does not answer that.\n", status_code=403)
         if UPLOAD.fullmatch(path):
-            length = request.headers.get("content-length", "")
-            if not length.isdecimal():
+            if not request.headers.get("content-length", "").isdecimal():
                 return PlainTextResponse("Say how much is sent.\n", status_code=411)
             held = sum(file.stat().st_size for file in self._uploads.rglob("*") if file.is_file())
-            if int(length) > MAX_UPLOAD - held:
+            if _upload_length(request) > MAX_UPLOAD - held - self._announced:
                 return PlainTextResponse("That is too much at once.\n", status_code=413)
         return None
+
+
+def _upload_length(request: Request) -> int:
+    """Give how many bytes of files a request says that it sends."""
+    length = request.headers.get("content-length", "")
+    return int(length) if UPLOAD.fullmatch(request.url.path) and length.isdecimal() else 0

@@ -11,8 +11,8 @@ import pytest
 from browsing import EXPO, GRADIO, Scripted, free_port, indexed, page_of
 
 import ui
-from rag.library import MAX_FILE_BYTES
 from rag.opening import Opening
+from rag.webguard import MAX_UPLOAD
 
 pytestmark = GRADIO
 
@@ -139,7 +139,7 @@ def test_nothing_runs_outside_the_queue(page):
 
 def test_too_large_a_file_is_refused_and_leaves_nothing(page):
     before = sorted(Path(ui.UPLOADS.name).rglob("*"))
-    answer = page.post("/gradio_api/upload", files={"files": ("a.txt", b"x" * (MAX_FILE_BYTES + 1))})
+    answer = page.post("/gradio_api/upload", files={"files": ("a.txt", b"x" * MAX_UPLOAD)})
     assert answer.status_code == 413
     assert page.post("/gradio_api/upload", files=[("files", (f"{n}.txt", b"x")) for n in range(1001)]).status_code in (400, 413)
     assert sorted(Path(ui.UPLOADS.name).rglob("*")) == before

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from filelock import FileLock
 
 from rag import feedback
 from rag.errors import StoreError, UsageError
@@ -132,6 +133,12 @@ def test_lines_of_processes_that_write_at_once_do_not_mix(tmp_path):
     written = lines(tmp_path)
     assert sorted(line["id"] for line in written) == sorted(f"{name}.{number}" for name in "ab" for number in range(40))
     assert all(set(line["text"]) == {line["id"][0]} for line in written)
+
+
+def test_a_file_that_another_program_holds_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(feedback, "LOCK_SECONDS", 0.05)
+    with FileLock(tmp_path / f".{FILE}.lock"), pytest.raises(StoreError, match="held by another program"):
+        rate(tmp_path, answer(), good=True, rating_id="c.0")
 
 
 def test_a_note_has_an_end(tmp_path):

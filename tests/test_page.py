@@ -15,6 +15,7 @@ from rag.answerability import THRESHOLD
 from rag.conversation import LEFT
 from rag.evaluation import load_questions
 from rag.feedback import FILE
+from rag.library import MAX_FILE_BYTES
 
 pytestmark = [pytest.mark.slow, *GRADIO]
 
@@ -99,6 +100,18 @@ def test_two_tabs_of_one_browser_keep_a_conversation_each(chromium, page):
         assert one.tab.locator("#masthead li").count() == 2
 
 
+def test_a_conversation_that_goes_on_in_another_tab_says_so(chromium, page):
+    with chromium.new_context() as browser:
+        one = Reader(browser, page)
+        one.answer("How many exhibits?")
+        with browser.expect_page() as opened:
+            one.tab.evaluate("open(location.href)")  # which takes what the tab knows with it
+        opened.value.get_by_label("Question").fill("Was it free?")
+        opened.value.locator(".turn").wait_for()
+        opened.value.get_by_label("Question").press("Enter")
+        one.tab.get_by_text("Another tab goes on with this conversation").wait_for()
+
+
 def test_what_another_program_left_in_the_browser_is_passed_over(reader):
     reader.tab.evaluate(
         "localStorage.setItem('footnote/x', '{]'); localStorage.setItem('footnote/y', JSON.stringify({id: 'y'}))"
@@ -146,6 +159,31 @@ def test_an_answer_is_asked_again_in_its_place_and_a_question_goes_back_to_the_b
     assert reader.tab.locator(".turn").count() == 1
     press(reader, "Edit")
     reader.tab.wait_for_function("document.querySelector('#ask textarea').value === 'How many exhibits?'")
+
+
+def test_the_focus_stays_in_the_conversation_when_an_answer_is_asked_again(reader):
+    reader.answer("How many exhibits?")
+    focused = "button => document.activeElement === button"
+    again = reader.tab.get_by_role("button", name="Ask again")
+    again.focus()
+    again.press("Enter")
+    assert reader.tab.get_by_role("button", name="Stop").evaluate(focused)
+    reader.tab.locator(".waiting").wait_for(state="detached")
+    assert again.evaluate(focused)
+
+
+@pytest.mark.parametrize(
+    "press_it", [lambda reader: press(reader, "New", within="#masthead"), lambda reader: reader.tab.keyboard.press("Enter")]
+)
+def test_what_must_wait_for_an_answer_says_so_for_a_while(reader, press_it):
+    reader.ask("Tell it for ever.")
+    reader.tab.get_by_label("Question").fill("And then?")
+    press_it(reader)
+    said = reader.tab.get_by_text("An answer is being written")
+    said.wait_for()
+    assert reader.tab.get_by_label("Question").input_value() == "And then?"
+    said.wait_for(state="detached")
+    press(reader, "Stop")
 
 
 def test_an_answer_and_a_link_are_copied(chromium, page):
@@ -230,18 +268,25 @@ def test_dropped_files_are_stored_under_names_of_our_own_and_indexed(reader, ind
     sent.write_text("The river rose by 4 metres in Multan.", encoding="utf-8")
     refused = tmp_path / "picture.md"
     refused.write_text("", encoding="utf-8")
+    large = tmp_path / "large.txt"
+    large.write_text("x" * (MAX_FILE_BYTES + 1), encoding="utf-8")
     open_tab(reader, "Library")
-    reader.tab.locator("#library input[type=file]").first.set_input_files([sent, refused])
+    reader.tab.locator("#library input[type=file]").first.set_input_files([sent, refused, large])
     reader.tab.locator("#articles li", has_text="The river rose").wait_for()
     (stored,) = [path for path in (index.parent / "articles" / "added").iterdir() if "flood" in path.name]
     assert stored.read_text(encoding="utf-8") == "The river rose by 4 metres in Multan."
     assert stored.name.replace("-", "").removesuffix(".txt").isalnum()
     reader.tab.locator("#progress li", has_text="picture").wait_for()
+    reader.tab.locator("#progress li", has_text="larger than 20 MB").wait_for()
 
 
 def test_an_article_is_removed_only_when_the_reader_insists(reader, index):
     open_tab(reader, "Library")
-    reader.tab.locator("[data-remove='mega.txt']").click()
+    remove = reader.tab.locator("[data-remove='mega.txt']")
+    remove.click()
+    reader.tab.get_by_label("Search").click()
+    assert remove.get_attribute("aria-label").startswith("Remove")  # asked no more
+    remove.click()
     reader.tab.get_by_role("button", name="Really remove?").click()
     reader.tab.locator("#articles [data-source='mega.txt']").wait_for(state="detached")
     assert (index.parent / "articles" / "mega.txt").exists()

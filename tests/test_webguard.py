@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from rag.errors import UsageError
-from rag.webguard import MAX_UPLOAD, guards, is_loopback, login
+from rag.webguard import MAX_UPLOAD, Guard, guards, is_loopback, login
 
 PAGE = "http://127.0.0.1:7860"
 
@@ -62,6 +63,25 @@ def test_what_lies_there_already_counts_towards_the_bound(tmp_path):
         file.truncate(MAX_UPLOAD - 50)
     assert client(uploads=tmp_path).post("/gradio_api/upload", content=b"x" * 50).text == "served"
     assert client(uploads=tmp_path).post("/gradio_api/upload", content=b"x" * 51).status_code == 413
+
+
+def test_uploads_at_the_same_time_are_bounded_together(tmp_path):
+    async def sends_another(scope, receive, send):
+        if scope["headers"] != [more]:
+            scope = {**scope, "headers": [more]}
+            await guard(scope, receive, send)
+
+    async def note(message):
+        seen.append(message.get("status"))
+
+    more, seen = (b"content-length", b"2"), []
+    guard = Guard(sends_another, tmp_path)
+    first = {"type": "http", "method": "POST", "path": "/upload", "headers": [(b"content-length", b"%d" % (MAX_UPLOAD - 1))]}
+    asyncio.run(guard(first, None, note))
+    assert 413 in seen
+    seen.clear()
+    asyncio.run(guard({**first, "headers": [more]}, None, note))
+    assert seen == []  # what is over counts no more
 
 
 @pytest.mark.parametrize(
