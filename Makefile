@@ -16,7 +16,11 @@ BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
-.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth fit-refusal train-checker train-probe screenshots clean
+# What the product's speed is measured beside, and how llama.cpp is built for it: its AMX code crashed on the machine that measured.
+PEERS = $(BENCH_WORK)/peers
+LLAMA = -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON
+
+.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth bench-speed fit-refusal train-checker train-probe screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +76,10 @@ bench-growth: .venv/.installed-dev ## measure indexing and searching up to a mil
 	.venv/bin/python benchmarks/scale.py "$(BENCH_WORK)" >> "$(BENCH_WORK).md"
 	mv "$(BENCH_WORK).md" benchmarks/growth.md
 
+bench-speed: .venv/.installed-dev $(PEERS)/.installed ## measure beside other programs' speed: make bench-speed BENCH=folder
+	.venv/bin/python benchmarks/speed.py "$(BENCH)" "$(BENCH_WORK)/speed" "$(PEERS)/bin/python" > "$(BENCH_WORK).md"
+	mv "$(BENCH_WORK).md" benchmarks/speed.md
+
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
 	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)
 
@@ -110,3 +118,10 @@ asked:
 	@echo "installing the development tools, once" >&2
 	@$(PIP) -e '.[dev]'
 	@touch $@
+
+$(PEERS)/.installed: benchmarks/peers.txt constraints.txt
+	@$(PYTHON) -m venv "$(PEERS)"
+	@echo "installing what the product is measured beside, once (llama.cpp is compiled: half an hour)" >&2
+	@"$(PEERS)/bin/python" -m pip install -qq "$$(grep '^torch==' constraints.txt)"
+	@CMAKE_ARGS="$(LLAMA)" "$(PEERS)/bin/python" -m pip install -qq -c constraints.txt -r benchmarks/peers.txt
+	@touch "$@"

@@ -9,7 +9,7 @@ another story.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -68,8 +68,9 @@ def collapse(hits: Iterable[Hit]) -> list[Hit]:
     Where the later of two says all that the earlier does, and more, it takes the earlier one's place and score.
     """
     kept: list[Hit] = []
+    lengths: list[int] = []  # in runs, of what is kept
     places: dict[str, int] = {}  # by text
-    holding: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+    holding: dict[int, tuple[int, ...]] = {}  # places by run
     for hit in hits:
         text = hit.passage.text
         if text in places:
@@ -83,15 +84,16 @@ def collapse(hits: Iterable[Hit]) -> list[Hit]:
         if near and len(known) >= SHARED_RUNS * len(runs) and _adds_nothing(text, before):
             place = near[0]
             kept[place] = _with_copy(kept[place], hit)
-        elif near and shared[near[0]] >= SHARED_RUNS * len(_runs(before[0])) and _adds_nothing(before[0], [text]):
+        elif near and shared[near[0]] >= SHARED_RUNS * lengths[near[0]] and _adds_nothing(before[0], [text]):
             place, fewer = near[0], kept[near[0]]
-            kept[place] = replace(hit, score=fewer.score, copies=(fewer.passage, *fewer.copies))
+            kept[place], lengths[place] = replace(hit, score=fewer.score, copies=(fewer.passage, *fewer.copies)), len(runs)
         else:
             place = len(kept)
             kept.append(hit)
+            lengths.append(len(runs))
         places[text] = place
-        for run in runs:
-            holding[run].add(place)
+        holding |= {run: (*holding[run], place) for run in known if place not in holding[run]}
+        holding |= dict.fromkeys(runs.difference(known), (place,))
     return [replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
 
 
@@ -158,9 +160,10 @@ def _tell_one_story(one: Passage, other: Passage) -> bool:
     return common >= max(IN_COMMON, min(len(here), len(there)) / 2)
 
 
-def _runs(text: str) -> frozenset[tuple[str, ...]]:
+def _runs(text: str) -> frozenset[int]:
+    """Give a hash of each run of words: a retrieval compares thousands, and a tuple would be hashed again each time."""
     said = text.casefold().split()
-    return frozenset(zip(*(said[i:] for i in range(RUN)), strict=False)) or frozenset((tuple(said),))
+    return frozenset(map(hash, zip(*(said[i:] for i in range(RUN)), strict=False))) or frozenset((hash(tuple(said)),))
 
 
 def _adds_nothing(text: str, others: Sequence[str]) -> bool:
