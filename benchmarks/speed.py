@@ -43,7 +43,7 @@ from rag.vectors import Vectors
 
 ROOT = Path(__file__).parent.parent
 RAG = Path(sys.executable).with_name("rag")
-INDEXED, ARTICLES = "nq_open", 100  # of which set how many articles are indexed in turn
+INDEXED, ARTICLES = "nq_open", 600  # of which set how many articles are indexed in turn
 ASKED = {"seeds": 20, "squad2": 20}  # questions that the articles answer, all of them indexed together
 ROUNDS = 3
 SIZES = (1_000, 10_000, 100_000)

@@ -23,11 +23,11 @@ ROOT = Path(rag.__file__).parents[1]
 SEEDS = ROOT / "seeds"
 QUESTIONS = ROOT / "tests/data/questions.jsonl"
 
-# Reached on tests/data/questions.jsonl with the default models; a change that loses any of it must say why. (Before the
-# threshold was set where at most one needless refusal in ten is left, 0.73 were refused and 0.79 right.)
+# Reached on tests/data/questions.jsonl with the default models; a change that loses any of it must say why. (While the
+# threshold was 0.41 in place of 0.5, 0.85 were right and 0.74 refused; now 0.79 and 0.84, on one machine or the other.)
 LEAST = {
-    "answer_acc": 0.82,
-    "refuse_recall": 0.60,
+    "answer_acc": 0.75,
+    "refuse_recall": 0.75,
     "cite_any": 1.0,
     "quotes_exact": 1.0,
     "every_sentence_cited": 1.0,
