@@ -87,12 +87,12 @@ class Contestant:
 
 
 @contextmanager
-def contestants(*sides: Contestant) -> Iterator[tuple[Contestant, ...]]:
+def contestants(*sides: Contestant) -> Iterator[None]:
     """Close them in the end."""
     with ExitStack() as ends:
         for side in sides:
             ends.callback(side.close)
-        yield sides
+        yield
 
 
 class Cold(NamedTuple):
@@ -280,13 +280,13 @@ def growing(work: Path, real: Path, encoder: SentenceEncoder, questions: list[st
             grown.configure(encoder=encoder.identity, folder="/articles", passage_tokens=held.meta().passage_tokens)
         with Store.open(index, writable=True) as grown:
             Vectors.write(grown, index)
-        (searched,) = sides = (Contestant("search", sys.executable, "search", index),)
-        with contestants(*sides):
+        searched = Contestant("search", sys.executable, "search", index)
+        with contestants(searched):
             asked = (questions * (SEARCHES // len(questions) + 1))[:SEARCHES]
             done = [searched.does(question=question) for question in asked]
         ours, bare = [d["seconds"] for d in done], [d["bare"] for d in done]
-        (answered,) = sides = (Contestant("answers", sys.executable, "answer_product", index),)
-        with contestants(*sides):
+        answered = Contestant("answers", sys.executable, "answer_product", index)
+        with contestants(answered):
             seconds = [answered.does(question=question)["seconds"] for question in questions[:GROWN]]
         both = [f"{1000 * np.median(each):.1f} / {1000 * np.percentile(each, 95):.1f}" for each in (ours, bare)]
         opened = f"{done[0]['opened']:.2f}"
