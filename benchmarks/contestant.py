@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +133,10 @@ def answer_product(index: str) -> Role:
             if each.text and first is None:
                 first = time.perf_counter() - started
         seconds = time.perf_counter() - started
-        refused = each.status.value == "refused"
         return {
             "seconds": seconds,
             "first": first,
             "text": each.text,
-            "refused": refused,
             "messages": each.prompt,
             "draft": each.draft,
             "steps": each.timings_ms,
@@ -149,8 +147,8 @@ def answer_product(index: str) -> Role:
 
 def answer_plain(encoder: str, generator: str, *articles: str) -> Role:
     """Answer with the pipeline that one writes in an afternoon: transformers in fp32, greedy, nothing else."""
-    retrieve, write = _pieces(encoder, articles), _transformers(generator, "float32")
-    return lambda task: _plain(task, retrieve, write)
+    retrieve, write = _pieces(encoder, articles), _transformers(generator)
+    return lambda task: _plain(task["question"], retrieve, write)
 
 
 def answer_llama(encoder: str, gguf: str, *articles: str) -> Role:
@@ -166,7 +164,7 @@ def answer_llama(encoder: str, gguf: str, *articles: str) -> Role:
         pieces = (chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
         return _written(pieces, lambda text: len(model.tokenize(text.encode(), add_bos=False)))
 
-    return lambda task: _plain(task, retrieve, write)
+    return lambda task: write(task["messages"]) if "messages" in task else _plain(task["question"], retrieve, write)
 
 
 def start_plain(generator: str, messages: str, tokens: str) -> None:
@@ -235,14 +233,14 @@ def _pieces(encoder: str, folders: Iterable[str]) -> Callable[[str], list[str]]:
     ]
 
 
-def _transformers(folder: str, dtype: str) -> Callable[[list[dict[str, str]]], Task]:
+def _transformers(folder: str) -> Callable[[list[dict[str, str]]], Task]:
     from threading import Thread
 
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
     def write(messages: list[dict[str, str]]) -> Task:
         streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
@@ -257,12 +255,10 @@ def _transformers(folder: str, dtype: str) -> Callable[[list[dict[str, str]]], T
     return write
 
 
-def _plain(task: Task, retrieve: Callable[[str], list[str]], write: Callable[[list[dict[str, str]]], Task]) -> Task:
-    if "messages" in task:
-        return write(task["messages"])
+def _plain(question: str, retrieve: Callable[[str], list[str]], write: Callable[[list[dict[str, str]]], Task]) -> Task:
     started = time.perf_counter()
-    passages = "\n\n".join(f"[{n}] {piece}" for n, piece in enumerate(retrieve(task["question"]), 1))
-    asked = f"{passages}\n\nQuestion: {task['question']}"
+    passages = "\n\n".join(f"[{n}] {piece}" for n, piece in enumerate(retrieve(question), 1))
+    asked = f"{passages}\n\nQuestion: {question}"
     before = time.perf_counter() - started
     written = write([{"role": "system", "content": ORDER}, {"role": "user", "content": asked}])
     return written | {"seconds": before + written["seconds"], "first": before + written["first"]}
@@ -291,11 +287,6 @@ def _read(passages: str) -> list[str]:
     return json.loads(Path(passages).read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
-def _tasks() -> Iterator[Task]:
-    for line in sys.stdin:
-        yield json.loads(line)
-
-
 def main(role: str, *arguments: str) -> None:
     """Say ``{}`` once all is loaded, then what became of each task."""
     out, sys.stdout = sys.stdout, sys.stderr  # what libraries print is no answer
@@ -303,8 +294,8 @@ def main(role: str, *arguments: str) -> None:
     if play is None:
         return
     print("{}", file=out, flush=True)
-    for task in _tasks():
-        print(json.dumps(play(task)), file=out, flush=True)
+    for line in sys.stdin:
+        print(json.dumps(play(json.loads(line))), file=out, flush=True)
 
 
 if __name__ == "__main__":

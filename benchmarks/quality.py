@@ -218,8 +218,8 @@ def main() -> None:
         kept[name] = parts.kept()
         outcomes[name] = asked(kept[name], indexes[name], questions[name], work / f"{name}.jsonl")
 
-    used = f"Generator {config.generator}, encoder {config.encoder}, {'with' if checker else 'without'} the checker."
-    print(f"{used} 95 % bootstrap intervals over the questions.\n")
+    used = f"Generator {config.generator}, encoder {config.encoder}, {'with' if checker else 'without'} the checker"
+    print(f"{used}, threshold {answerability.THRESHOLD}. 95 % bootstrap intervals over the questions.\n")
     for figure in SHOWN:
         print(f"- {figure}: {MEANINGS[figure]}")
     print()
