@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
+from heapq import nsmallest
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag import newspage
@@ -77,9 +78,9 @@ def collapse(hits: Iterable[Hit]) -> list[Hit]:
             kept[places[text]] = _with_copy(kept[places[text]], hit)
             continue
         runs = _runs(text)
-        known = [run for run in runs if run in holding]
+        known = holding.keys() & runs
         shared = Counter(i for run in known for i in holding[run])
-        near = [i for i, _ in shared.most_common(NEAREST)]
+        near = nsmallest(NEAREST, shared, key=lambda i: (-shared[i], i))
         before = [kept[i].passage.text for i in near]
         if near and len(known) >= SHARED_RUNS * len(runs) and _adds_nothing(text, before):
             place = near[0]
@@ -93,7 +94,7 @@ def collapse(hits: Iterable[Hit]) -> list[Hit]:
             lengths.append(len(runs))
         places[text] = place
         holding |= {run: (*holding[run], place) for run in known if place not in holding[run]}
-        holding |= dict.fromkeys(runs.difference(known), (place,))
+        holding |= dict.fromkeys(runs - known, (place,))
     return [replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
 
 
@@ -160,6 +161,7 @@ def _tell_one_story(one: Passage, other: Passage) -> bool:
     return common >= max(IN_COMMON, min(len(here), len(there)) / 2)
 
 
+@lru_cache(maxsize=1024)  # some 10 kB each
 def _runs(text: str) -> frozenset[int]:
     """Give a hash of each run of words: a retrieval compares thousands, and a tuple would be hashed again each time."""
     said = text.casefold().split()

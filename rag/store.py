@@ -23,7 +23,7 @@ from rag.types import Document, Passage
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -283,16 +283,21 @@ class Store:
 
     def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
         """Give passages by id, in the order asked for; ids that are gone are left out."""
+        return self.passages_and_vectors(ids)[0]
+
+    def passages_and_vectors(self, ids: Sequence[int]) -> tuple[dict[int, Passage], NDArray[np.float32]]:
+        """Give passages by id and their vectors ``(n, dimension)``, in the order asked for; ids that are gone are left out."""
         with self.snapshot():
             rows = {row["id"]: row for row in self._checked_rows(ids)}
-            documents = {i: self._document(i) for i in sorted({row["document_id"] for row in rows.values()})}
-        return {i: Passage(documents[rows[i]["document_id"]], *_place(rows[i])) for i in ids if i in rows}
+            documents = self._documents({row["document_id"] for row in rows.values()})
+        found = {i: Passage(documents[rows[i]["document_id"]], *_place(rows[i])) for i in ids if i in rows}
+        return found, self._floats([rows[i]["vector"] for i in found])
 
     def embedded(self, source: str) -> tuple[list[Passage], NDArray[np.float32]]:
         """Give a document's passages in order and their vectors ``(n, dimension)``; both empty for an unknown source."""
         with self.snapshot():
-            ids = self._ids_of(source)
-            return list(self.passages(ids).values()), self.vectors(ids)
+            passages, vectors = self.passages_and_vectors(self._ids_of(source))
+        return list(passages.values()), vectors
 
     def known_vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Give the vectors ``(dimension,)`` of those texts that need no embedding.
@@ -333,13 +338,18 @@ class Store:
             raise self._database.damaged("a passage is not as it was")
         return rows
 
-    def _document(self, document_id: int) -> Document:
-        sql = "SELECT source, text, title, published, sha256, crc FROM documents WHERE id = ?"
-        for *values, crc in self._rows(sql, document_id):
+    def _documents(self, ids: Collection[int]) -> dict[int, Document]:
+        sql = (
+            "SELECT id, source, text, title, published, sha256, crc FROM documents WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        found: dict[int, Document] = {}
+        for i, *values, crc in self._rows(sql, json.dumps(sorted(ids))):
             document = Document(*values)
             if type(document.text) is str and crc == _document_crc(document):
-                return document
-        raise self._database.damaged("a document is not as it was")
+                found[i] = document
+        if len(found) < len(ids):
+            raise self._database.damaged("a document is not as it was")
+        return found
 
     def search_text(
         self, terms: Iterable[str], *, top_k: int, among: NDArray[np.int64] | None = None
