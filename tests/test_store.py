@@ -99,6 +99,13 @@ def test_passages_come_in_the_order_asked_for_without_those_that_are_gone(index)
         assert list(store.passages([3, 99, 1])) == [3, 1]
 
 
+def test_vectors_read_with_passages_stand_in_the_order_of_the_passages(index):
+    with Store.open(index) as store:
+        passages, vectors = store.passages_and_vectors([3, 99, 1])
+        assert vectors == pytest.approx(FakeEncoder().encode([passage.text for passage in passages.values()]), abs=1e-3)
+        assert len(vectors) == 2
+
+
 def test_vectors_are_those_put_in_to_float16(index):
     with Store.open(index) as store:
         expected = FakeEncoder().encode([passage.text for passage in all_passages(store)])
