@@ -290,8 +290,8 @@ class Store:
         with self.snapshot():
             rows = {row["id"]: row for row in self._checked_rows(ids)}
             documents = self._documents({row["document_id"] for row in rows.values()})
-        found = {i: Passage(documents[rows[i]["document_id"]], *_place(rows[i])) for i in ids if i in rows}
-        return found, self._floats([rows[i]["vector"] for i in found])
+            found = {i: Passage(documents[rows[i]["document_id"]], *_place(rows[i])) for i in ids if i in rows}
+            return found, self._floats([rows[i]["vector"] for i in found])
 
     def embedded(self, source: str) -> tuple[list[Passage], NDArray[np.float32]]:
         """Give a document's passages in order and their vectors ``(n, dimension)``; both empty for an unknown source."""
