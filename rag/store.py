@@ -283,15 +283,20 @@ class Store:
 
     def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
         """Give passages by id, in the order asked for; ids that are gone are left out."""
-        return self.passages_and_vectors(ids)[0]
+        return self._held(ids)[0]
 
     def passages_and_vectors(self, ids: Sequence[int]) -> tuple[dict[int, Passage], NDArray[np.float32]]:
         """Give passages by id and their vectors ``(n, dimension)``, in the order asked for; ids that are gone are left out."""
         with self.snapshot():
+            passages, blobs = self._held(ids)
+            return passages, self._floats(blobs)
+
+    def _held(self, ids: Sequence[int]) -> tuple[dict[int, Passage], list[bytes]]:
+        with self.snapshot():
             rows = {row["id"]: row for row in self._checked_rows(ids)}
             documents = self._documents({row["document_id"] for row in rows.values()})
-            found = {i: Passage(documents[rows[i]["document_id"]], *_place(rows[i])) for i in ids if i in rows}
-            return found, self._floats([rows[i]["vector"] for i in found])
+        passages = {i: Passage(documents[rows[i]["document_id"]], *_place(rows[i])) for i in ids if i in rows}
+        return passages, [rows[i]["vector"] for i in passages]
 
     def embedded(self, source: str) -> tuple[list[Passage], NDArray[np.float32]]:
         """Give a document's passages in order and their vectors ``(n, dimension)``; both empty for an unknown source."""
@@ -414,10 +419,10 @@ class Store:
         ids = self.ids().tolist()
         for start in range(0, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
-            passages = self.passages(chunk)
+            passages, vectors = self.passages_and_vectors(chunk)
             if any(not 0 <= p.start < p.end <= len(p.document.text) for p in passages.values()):
                 yield "a passage lies outside its document"
-            lengths = np.linalg.norm(self.vectors(chunk), axis=1)
+            lengths = np.linalg.norm(vectors, axis=1)
             if not (np.abs(lengths - 1) < _ROUNDING).all():
                 yield "a vector is not of length 1"
             for i, passage in passages.items():
