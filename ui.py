@@ -1,7 +1,7 @@
 """The web page: a chat about the articles, where every number leads to the sentence it stands for.
 
-Gradio carries it; :mod:`rag.render`, :mod:`rag.reading` and :mod:`rag.shelf` make what is seen, :mod:`rag.service` answers,
-:mod:`rag.library` keeps the articles. ``python ui.py`` takes the options of ``rag ui``.
+Gradio carries it; :mod:`rag.web.answer_html`, :mod:`rag.web.source_html` and :mod:`rag.web.library_html` make what is seen,
+:mod:`rag.web.answering` answers, :mod:`rag.web.library` keeps the articles. ``python ui.py`` takes the options of ``rag ui``.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ os.environ["GRADIO_TEMP_DIR"] = UPLOADS.name
 
 import gradio as gr  # noqa: E402
 
-from rag import conversation, reading, render, shelf  # noqa: E402
-from rag.assistant import Assistant  # noqa: E402
+from rag.answer.assistant import Assistant  # noqa: E402
 from rag.config import Config, load_config  # noqa: E402
-from rag.conversation import Conversation  # noqa: E402
-from rag.encoder import SentenceEncoder  # noqa: E402
 from rag.errors import RagError, UsageError  # noqa: E402
-from rag.examples import example_questions  # noqa: E402
-from rag.export import exported, file_name  # noqa: E402
-from rag.feedback import rate  # noqa: E402
-from rag.formats import MAX_BYTES  # noqa: E402
-from rag.library import Library  # noqa: E402
-from rag.models import ensure, installed  # noqa: E402
-from rag.opening import Opening  # noqa: E402
-from rag.pictures import pictures  # noqa: E402
-from rag.record import json_line  # noqa: E402
-from rag.service import Service, given_up, posed, retried  # noqa: E402
-from rag.settings import LENGTHS, STRICTNESS, options  # noqa: E402
-from rag.store import Store  # noqa: E402
-from rag.webguard import MAX_UPLOAD, guards, login  # noqa: E402
+from rag.evaluate.ratings import rate  # noqa: E402
+from rag.files.formats import MAX_BYTES  # noqa: E402
+from rag.index.store import Store  # noqa: E402
+from rag.models.cache import ensure, installed  # noqa: E402
+from rag.models.encoder import SentenceEncoder  # noqa: E402
+from rag.report.export import exported, file_name  # noqa: E402
+from rag.report.record import json_line  # noqa: E402
+from rag.web import answer_html, conversation, library_html, source_html  # noqa: E402
+from rag.web.answering import Service, given_up, posed, retried  # noqa: E402
+from rag.web.charts import pictures  # noqa: E402
+from rag.web.conversation import Conversation  # noqa: E402
+from rag.web.examples import example_questions  # noqa: E402
+from rag.web.guard import MAX_UPLOAD, guards, login  # noqa: E402
+from rag.web.library import Library  # noqa: E402
+from rag.web.loading import Opening  # noqa: E402
+from rag.web.options import LENGTHS, STRICTNESS, options  # noqa: E402
 
 if TYPE_CHECKING:
-    from rag.fetch import Progress
+    from rag.models.fetch import Progress
     from rag.types import Answer
 
 SOURCE, LIBRARY = "source", "library"
 THREADS = 48  # those who wait in line hold one each
 QUEUED = 64  # events of all readers together; who comes after is told that the page is busy
 POLL_SECONDS = 0.3
-STYLE, SCRIPT = (files("rag").joinpath(name).read_text(encoding="utf-8") for name in ("ui.css", "ui.js"))
+STYLE, SCRIPT = (files("rag.web").joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
 
 Shown = Any  # the value of a component, or gr.skip()
 Kept = tuple[Conversation, ...]  # light ones: all that the reader's browser keeps
@@ -86,20 +86,20 @@ class Page:
     def models(self) -> Iterator[str]:
         """Say how far the models are, until they are there."""
         for state in self._service.states():
-            yield render.notice(state)
-        yield render.notice(state or "Ready.", alert=bool(state))
+            yield answer_html.notice(state)
+        yield answer_html.notice(state or "Ready.", alert=bool(state))
 
     def change(self, generator: str) -> Iterator[str]:
         """Answer with another model from now on; yield how far it is."""
         for state in self._service.change(partial(_assistant, self._config.model_copy(update={"generator": generator}))):
-            yield render.notice(state)
-        yield render.notice(state or f"{generator} answers now.", alert=bool(state))
+            yield answer_html.notice(state)
+        yield answer_html.notice(state or f"{generator} answers now.", alert=bool(state))
 
     # The chat
 
     def welcome(self) -> str:
         """Show what stands where the conversation will be."""
-        return render.welcome(self._library.store.counts().documents, self._examples)
+        return answer_html.welcome(self._library.store.counts().documents, self._examples)
 
     def restore(self, now: Conversation, event: gr.EventData) -> tuple[Shown, ...]:
         """Take what the browser kept and the question of a link; give the box, and the same as :meth:`forget`.
@@ -116,7 +116,7 @@ class Page:
         box = str(event.question) or SKIP
         current = next((one for one in kept if one.id == event.open), None)
         if now.turns or current is None:
-            return box, kept, SKIP, render.menu(kept, now.id), SKIP, SKIP, SKIP
+            return box, kept, SKIP, answer_html.menu(kept, now.id), SKIP, SKIP, SKIP
         return box, kept, *self._opened(current, kept)
 
     def pick(self, event: gr.EventData) -> str:
@@ -152,14 +152,14 @@ class Page:
         try:
             now = posed(now, question)
         except UsageError as error:
-            return (*(SKIP,) * 5, render.notice(str(error), alert=True), SKIP)
-        return "", *self._kept(now, kept, render.notice(""))
+            return (*(SKIP,) * 5, answer_html.notice(str(error), alert=True), SKIP)
+        return "", *self._kept(now, kept, answer_html.notice(""))
 
     def retry(self, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
         """Ask the last question again; gives the same as :meth:`pose`."""
         if now.waiting or not now.turns:
             return (*(SKIP,) * 6, self._busy() if now.waiting else SKIP)
-        return SKIP, *self._kept(retried(now), kept, render.notice(""))
+        return SKIP, *self._kept(retried(now), kept, answer_html.notice(""))
 
     def answer(
         self,
@@ -170,7 +170,7 @@ class Page:
     ) -> Iterator[tuple[Shown, ...]]:
         """Answer the question that waits; yield conversation, what is kept, what is shown, source, and the browser's part.
 
-        ``settings`` are those of :func:`rag.settings.options`.
+        ``settings`` are those of :func:`rag.web.options.options`.
         """
         if not now.waiting:
             yield (SKIP,) * 6
@@ -183,23 +183,23 @@ class Page:
                     continue
                 shown = now
                 if now.waiting:
-                    yield now, SKIP, render.conversation(now.turns), SKIP, SKIP, SKIP
+                    yield now, SKIP, answer_html.conversation(now.turns), SKIP, SKIP, SKIP
         if now.waiting:  # it is being answered already
             yield (SKIP,) * 6
             return
         *whole, _notice, browser = self._kept(now, kept, "")
-        yield *whole, reading.first_source(now.turns), browser
+        yield *whole, source_html.first_source(now.turns), browser
 
     def stop(self, now: Conversation, kept: Kept, request: gr.Request) -> tuple[Shown, ...]:
         """Stop the answer under way, or the wait for one, which then ends its turn; give the same as :meth:`rate`."""
         if self._service.stop(str(request.session_hash)) or not now.waiting:
             return (SKIP,) * 6
-        return self._kept(given_up(now), kept, render.notice(""))  # its answer never began: the queue was full
+        return self._kept(given_up(now), kept, answer_html.notice(""))  # its answer never began: the queue was full
 
     def open_source(self, now: Conversation, event: gr.EventData) -> tuple[Shown, ...]:
         """Show the article behind a marker or a card; give reader and tab."""
         try:
-            return reading.source(now.turns, str(event.key), chosen=True), gr.Tabs(selected=SOURCE)
+            return source_html.source(now.turns, str(event.key), chosen=True), gr.Tabs(selected=SOURCE)
         except LookupError:
             return SKIP, SKIP
 
@@ -239,16 +239,16 @@ class Page:
                 rating_id=conversation.rating_id(now, turn),
             )
         except RagError as error:
-            return (*(SKIP,) * 4, render.notice(str(error), alert=True), SKIP)
+            return (*(SKIP,) * 4, answer_html.notice(str(error), alert=True), SKIP)
         turns = (*now.turns[:at], replace(turn, rated=rated), *now.turns[at + 1 :])
         said = "The note is stored." if event.note else "Stored on this machine. A note can be added."
-        return self._kept(replace(now, turns=turns), kept, render.notice(said))
+        return self._kept(replace(now, turns=turns), kept, answer_html.notice(said))
 
     # The library
 
     def shelf(self, words: str) -> str:
         """Show the articles that hold some words."""
-        return shelf.articles(self._library.articles(words))
+        return library_html.articles(self._library.articles(words))
 
     def pictures(self) -> str:
         """Draw the collection, once for each state of the index."""
@@ -259,24 +259,24 @@ class Page:
 
     def month(self, event: gr.EventData) -> tuple[str, str]:
         """Show the articles of a part of the time line; give the search's words, of which there are none, and the articles."""
-        return "", shelf.articles(self._library.articles(month=str(event.month)))
+        return "", library_html.articles(self._library.articles(month=str(event.month)))
 
     def update(self, words: str) -> Iterator[tuple[Shown, ...]]:
         """Bring the index up to date; yield how far it is, then what was done, with the articles."""
         own = self._library.start_update()
         while (state := self._library.state).running or not own:
-            yield shelf.progress(state), SKIP
+            yield library_html.progress(state), SKIP
             time.sleep(POLL_SECONDS)
             own = own or self._library.start_update()  # the one before it may have passed what has come since
-        yield shelf.progress(state), self.shelf(words)
+        yield library_html.progress(state), self.shelf(words)
 
     def add(self, uploaded: list[str] | None, words: str) -> Iterator[tuple[Shown, ...]]:
         """Store what was sent and index it; yield an empty drop area, then the same as :meth:`update`."""
         paths = [Path(name) for name in uploaded or []]
         try:
-            said = shelf.added(self._library.add([(path.name, path) for path in paths]))
+            said = library_html.added(self._library.add([(path.name, path) for path in paths]))
         except RagError as error:
-            yield None, render.notice(str(error), alert=True), SKIP
+            yield None, answer_html.notice(str(error), alert=True), SKIP
             return
         finally:
             for path in paths:
@@ -290,7 +290,7 @@ class Page:
         try:
             self._library.remove(str(event.source))
         except RagError as error:
-            yield render.notice(str(error), alert=True), SKIP
+            yield answer_html.notice(str(error), alert=True), SKIP
             return
         yield from self.update(words)
 
@@ -298,7 +298,7 @@ class Page:
         """Show an article of the library; give reader and tab."""
         try:
             start, end = (int(part or 0) for part in (event.start, event.end))
-            return reading.article(self._library.document(str(event.source)), start, end), gr.Tabs(selected=SOURCE)
+            return source_html.article(self._library.document(str(event.source)), start, end), gr.Tabs(selected=SOURCE)
         except (LookupError, ValueError):
             return SKIP, SKIP
 
@@ -307,15 +307,21 @@ class Page:
     def _opened(self, now: Conversation, kept: Kept) -> tuple[Shown, ...]:
         """Give conversation, menu, what is shown of it, source, and the browser's part."""
         now = conversation.whole(now, self._library.document)
-        shown = render.conversation(now.turns) if now.turns else self.welcome()
-        return now, render.menu(kept, now.id), shown, reading.first_source(now.turns), self._browser(do="open", id=now.id)
+        shown = answer_html.conversation(now.turns) if now.turns else self.welcome()
+        return (
+            now,
+            answer_html.menu(kept, now.id),
+            shown,
+            source_html.first_source(now.turns),
+            self._browser(do="open", id=now.id),
+        )
 
     def _kept(self, now: Conversation, kept: Kept, notice: str) -> tuple[Shown, ...]:
         """Give conversation, what is kept, what is shown of both, notice, and what the browser is to keep."""
         held = conversation.light(now)
         kept = (*(one for one in kept if one.id != now.id), held)
         keep = self._browser(do="keep", id=now.id, started=now.started, text=conversation.written(held))
-        return now, kept, render.conversation(now.turns), render.menu(kept, now.id), notice, keep
+        return now, kept, answer_html.conversation(now.turns), answer_html.menu(kept, now.id), notice, keep
 
     def _busy(self) -> str:
         """Tell the reader why nothing happens."""
@@ -327,7 +333,7 @@ class Page:
 
 
 def _settings(config: Config) -> list[gr.components.Component]:
-    """Lay out what :func:`rag.settings.options` takes."""
+    """Lay out what :func:`rag.web.options.options` takes."""
     return [
         gr.Slider(
             1,
@@ -378,14 +384,16 @@ def build(
         browser = gr.HTML("", html_template="", visible="hidden", js_on_load=f"{SCRIPT}\nport(props, trigger, watch);", **html)
         with gr.Row(elem_id="desk"):
             with gr.Column(elem_id="chat"):
-                menu = gr.HTML(render.menu((), ""), elem_id="masthead", js_on_load=f"{SCRIPT}\nmenu(element, trigger);", **html)
+                menu = gr.HTML(
+                    answer_html.menu((), ""), elem_id="masthead", js_on_load=f"{SCRIPT}\nmenu(element, trigger);", **html
+                )
                 chat = gr.HTML(
                     page.welcome(),
                     elem_id="conversation",
                     js_on_load=f"{SCRIPT}\nconversation(element, trigger, watch);",
                     **html,
                 )
-                notice = gr.HTML(render.notice(""), elem_id="notice", js_on_load=None, **html)
+                notice = gr.HTML(answer_html.notice(""), elem_id="notice", js_on_load=None, **html)
                 with gr.Row(elem_id="ask"):
                     box = gr.Textbox(
                         label="Question", show_label=False, placeholder="Ask about the articles", max_lines=6, autofocus=True
@@ -394,7 +402,7 @@ def build(
             with gr.Column(elem_id="reading"), gr.Tabs(selected=SOURCE) as tabs:
                 with gr.Tab("Source", id=SOURCE):
                     reader = gr.HTML(
-                        reading.no_source(), elem_id="reader", js_on_load=f"{SCRIPT}\nreader(element, watch);", **html
+                        source_html.no_source(), elem_id="reader", js_on_load=f"{SCRIPT}\nreader(element, watch);", **html
                     )
                 with gr.Tab("Library", id=LIBRARY, elem_id="library") as opened:
                     with gr.Row():
@@ -516,6 +524,6 @@ def _assistant(config: Config, progress: Progress) -> Assistant:
 
 
 if __name__ == "__main__":
-    from rag.cli import run
+    from rag.cli.app import run
 
     sys.exit(run(["ui", *sys.argv[1:]]))

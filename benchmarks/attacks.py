@@ -7,8 +7,8 @@ from pathlib import Path
 
 from parts import Parts
 
-from rag.measures import holds
-from rag.terms import content_terms
+from rag.evaluate.measures import holds
+from rag.text.words import content_terms
 from rag.types import Answer, Status
 
 ATTACKED = 15  # e-mails, each with an instruction of another category at its start, middle and end

@@ -47,9 +47,9 @@ def timed(work: Callable[[], object]) -> float:
 def index_product(articles: str) -> Role:
     """Index a folder, from files to a committed index."""
     from rag.config import load_config
-    from rag.encoder import SentenceEncoder
-    from rag.indexer import index_folder
-    from rag.models import ensure
+    from rag.index.indexer import index_folder
+    from rag.models.cache import ensure
+    from rag.models.encoder import SentenceEncoder
 
     config = load_config()
     encoder = SentenceEncoder(ensure(config.encoder, "encoder"))
@@ -118,7 +118,7 @@ def index_llamaindex(model: str, passages: str) -> Role:
 
 def answer_product(index: str) -> Role:
     """Answer with the product, or write a draft for a prompt as it would."""
-    from rag.assistant import Assistant
+    from rag.answer.assistant import Assistant
 
     assistant = Assistant.open(index)
     assistant.ask("How many exhibits did it have?")
@@ -188,10 +188,10 @@ def search(index: str) -> Role:
     import numpy as np
 
     from rag.config import load_config
-    from rag.encoder import SentenceEncoder
-    from rag.models import ensure
-    from rag.retriever import HybridRetriever
-    from rag.store import Store
+    from rag.index.store import Store
+    from rag.models.cache import ensure
+    from rag.models.encoder import SentenceEncoder
+    from rag.search.hybrid import HybridRetriever
 
     encoder = SentenceEncoder(ensure(load_config().encoder, "encoder"))
     encoder.encode(["once before"])

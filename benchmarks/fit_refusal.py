@@ -1,4 +1,4 @@
-"""Fit the refusal: signals of answered and unanswerable questions -> rag/refusal.toml.
+"""Fit the refusal: signals of answered and unanswerable questions -> rag/answer/refusal.toml.
 
 usage: fit_refusal.py DETAILS.jsonl...    each written by `rag eval QUESTIONS.jsonl --details DETAILS.jsonl`, one for each set
 
@@ -25,7 +25,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from rag.config import load_config
 
-TARGET = Path(__file__).parent.parent / "rag" / "refusal.toml"
+TARGET = Path(__file__).parent.parent / "rag" / "answer" / "refusal.toml"
 TABLES = {"with_probe": {"found", "known"}, "with_checker": {"found"}, "without_checker": set[str]()}
 THRESHOLD = 0.5
 SEED = 0
@@ -46,7 +46,7 @@ def main(files: list[str]) -> None:
                 show(name, probability, answerable)
         tables.append(f"\n[{table}]\n{fitted(some) if some else before[table]}")
     head = (
-        "# Whether to answer: logistic regressions of the signals in rag/answerability.py, by benchmarks/fit_refusal.py.\n"
+        "# Whether to answer: logistic regressions of the signals in rag/answer/refusal.py, by benchmarks/fit_refusal.py.\n"
         "# A question is answered when it is more likely than not that the articles answer it.\n"
     )
     TARGET.write_text(f"{head}threshold = {THRESHOLD}\n{''.join(tables)}", encoding="utf-8")

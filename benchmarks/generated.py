@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.terms import STOP_WORDS
+from rag.text.words import STOP_WORDS
 
 DIMENSION = 384
 LATENT = 48  # dimensions in which texts really differ

@@ -20,9 +20,9 @@ from generated import GeneratedEncoder, Writer
 from tables import table
 
 from rag.config import load_config
-from rag.encoder import SentenceEncoder
-from rag.indexer import Summary, index_folder
-from rag.models import ensure
+from rag.index.indexer import Summary, index_folder
+from rag.models.cache import ensure
+from rag.models.encoder import SentenceEncoder
 
 ARTICLES = 10_000
 SIZES = (160, 1_600, 16_000)  # articles: about 1,000, 10,000 and 100,000 passages

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.assistant import Assistant
-from rag.checker import Checker
+from rag.answer.assistant import Assistant
 from rag.config import Config
-from rag.encoder import SentenceEncoder
-from rag.indexer import index_folder
-from rag.record import json_line
-from rag.reranking import retriever_over
-from rag.store import Store
+from rag.index.indexer import index_folder
+from rag.index.store import Store
+from rag.models.checker import Checker
+from rag.models.encoder import SentenceEncoder
+from rag.report.record import json_line
+from rag.search.reranking import retriever_over
 from rag.types import Found, Generator, Message, Written
 
 

@@ -25,18 +25,18 @@ from attacks import attacks, poison
 from parts import Kept, Parts
 from tables import table
 
-from rag import answerability, assistant, grounding, quoting
-from rag.checker import Checker
+from rag.answer import assistant, grounding, quoting, refusal
 from rag.config import load_config
-from rag.encoder import SentenceEncoder
-from rag.evaluation import MEANINGS, Outcome, Question, details, evaluate, load_questions, measure
-from rag.generator import CausalGenerator
-from rag.measures import holds, overlap
-from rag.models import checker_files, ensure, probe_weights
-from rag.record import json_line
-from rag.reranking import READ, RerankingRetriever
-from rag.retriever import HybridRetriever
-from rag.store import Store
+from rag.evaluate.figures import MEANINGS, Outcome, Question, details, evaluate, load_questions, measure
+from rag.evaluate.measures import holds, overlap
+from rag.index.store import Store
+from rag.models.cache import checker_files, ensure, probe_weights
+from rag.models.checker import Checker
+from rag.models.encoder import SentenceEncoder
+from rag.models.generator import CausalGenerator
+from rag.report.record import json_line
+from rag.search.hybrid import HybridRetriever
+from rag.search.reranking import READ, RerankingRetriever
 from rag.types import Hit
 
 ROOT = Path(__file__).parent.parent
@@ -90,7 +90,7 @@ def without() -> dict[str, Callable[[], AbstractContextManager[object]]]:
         "support weighed": lambda: mock.patch.object(grounding, "PARTLY", 0.0),
         "cited sentences printed": lambda: mock.patch.object(assistant, "in_own_words", lambda grounded, *_: grounded),
         "nearest sentence quoted": lambda: mock.patch.object(assistant, "with_nearest", lambda grounded, *_: grounded),
-        "refusal by probability": lambda: mock.patch.object(answerability, "THRESHOLD", 0.0),
+        "refusal by probability": lambda: mock.patch.object(refusal, "THRESHOLD", 0.0),
     }
 
 
@@ -219,7 +219,7 @@ def main() -> None:
         outcomes[name] = asked(kept[name], indexes[name], questions[name], work / f"{name}.jsonl")
 
     used = f"Generator {config.generator}, encoder {config.encoder}, {'with' if checker else 'without'} the checker"
-    print(f"{used}, threshold {answerability.THRESHOLD}. 95 % bootstrap intervals over the questions.\n")
+    print(f"{used}, threshold {refusal.THRESHOLD}. 95 % bootstrap intervals over the questions.\n")
     for figure in SHOWN:
         print(f"- {figure}: {MEANINGS[figure]}")
     print()

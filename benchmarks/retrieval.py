@@ -19,12 +19,12 @@ from quality import ROOT, found_at
 from tables import table
 
 from rag.config import load_config
-from rag.encoder import SentenceEncoder
-from rag.evaluation import Question, load_questions
-from rag.indexer import index_folder
-from rag.models import ensure
-from rag.retriever import HybridRetriever
-from rag.store import Store
+from rag.evaluate.figures import Question, load_questions
+from rag.index.indexer import index_folder
+from rag.index.store import Store
+from rag.models.cache import ensure
+from rag.models.encoder import SentenceEncoder
+from rag.search.hybrid import HybridRetriever
 from rag.types import Hit, Passage
 
 SETS = ("seeds", "nq_open", "squad2", "clapnq", "multihoprag_abridged")

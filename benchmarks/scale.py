@@ -22,13 +22,13 @@ from generated import Space, Writer
 from numpy.typing import NDArray
 from tables import table
 
-from rag import nearest, store
-from rag.retriever import HybridRetriever
-from rag.store import Store
-from rag.terms import STOP_WORDS
+from rag.index import faiss_index, store
+from rag.index.store import Store
+from rag.index.vector_file import FILE as VECTORS_FILE
+from rag.index.vector_file import Vectors
+from rag.search.hybrid import HybridRetriever
+from rag.text.words import STOP_WORDS
 from rag.types import Document, Passage
-from rag.vectors import FILE as VECTORS_FILE
-from rag.vectors import Vectors
 
 SIZES = (10_000, 100_000, 1_000_000)
 QUESTIONS = 200
@@ -187,7 +187,7 @@ def main(work: Path, sizes: Sequence[int]) -> None:
         rows.append(
             [
                 f"{total:,}",
-                "exact" if total <= nearest.EXACT_UP_TO else f"{nearest.lists(total)} lists",
+                "exact" if total <= faiss_index.EXACT_UP_TO else f"{faiss_index.lists(total)} lists",
                 f"{recall:.3f}",
                 *(two(got[name]) for name in ("hybrid", "dense", "lexical", "whole")),
                 f"{got['same']:.2f}",

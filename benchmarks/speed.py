@@ -31,15 +31,15 @@ from scale import build
 from tables import table
 
 from rag.config import load_config
-from rag.encoder import SentenceEncoder
-from rag.evaluation import Question, load_questions
-from rag.fetch import fetch_files
-from rag.indexer import index_folder
-from rag.manifest import read_manifest
-from rag.measures import holds
-from rag.models import ensure, silent
-from rag.store import Store
-from rag.vectors import Vectors
+from rag.evaluate.figures import Question, load_questions
+from rag.evaluate.measures import holds
+from rag.index.indexer import index_folder
+from rag.index.store import Store
+from rag.index.vector_file import Vectors
+from rag.models.cache import ensure, silent
+from rag.models.encoder import SentenceEncoder
+from rag.models.fetch import fetch_files
+from rag.models.manifest import read_manifest
 
 ROOT = Path(__file__).parent.parent
 RAG = Path(sys.executable).with_name("rag")

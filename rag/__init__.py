@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from rag.assistant import Assistant
+    from rag.answer.assistant import Assistant
 
 __all__ = [
     "Answer",
@@ -73,7 +73,7 @@ def ask(
 
 @lru_cache(maxsize=1)
 def _assistant(index: str | None) -> Assistant:
-    from rag.assistant import Assistant
+    from rag.answer.assistant import Assistant
 
     return Assistant.open(index)
 
@@ -81,7 +81,7 @@ def _assistant(index: str | None) -> Assistant:
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - of a module it gives anything
     """Load the assistant when it is first asked for: the command line's help needs none of what it imports."""
     if name == "Assistant":
-        from rag.assistant import Assistant
+        from rag.answer.assistant import Assistant
 
         return Assistant
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

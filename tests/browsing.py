@@ -19,11 +19,11 @@ from fakes import FakeEncoder, count_words, document
 import ui
 from rag.config import load_config
 from rag.errors import UsageError
-from rag.indexer import index_folder
-from rag.library import Library
-from rag.opening import Opening
-from rag.service import Service
+from rag.index.indexer import index_folder
 from rag.types import AS_CONFIGURED, Answer, Citation, Claim, Hit, Passage, Status, Verdict
+from rag.web.answering import Service
+from rag.web.library import Library
+from rag.web.loading import Opening
 
 GRADIO = [
     # Gradio makes an event loop for each of its locks and closes none (gradio.utils.safe_get_lock).

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+
+from rag.types import Answer, Status, Verdict
 
 ANSWER = {
     "schema": int,
@@ -32,6 +35,7 @@ CITATION = {
     "state": str,
     "copies": list,
 }
+MARKERS = re.compile(r"\[(\d+)\]")
 HIT = {"source": str, "start": int, "end": int, "score": float, "text": str}
 
 
@@ -68,3 +72,26 @@ def check_answer(line):
     assert {marker for claim in record["claims"] for marker in claim["markers"]} == set(markers)
     assert bool(markers) == (record["status"] != "refused")
     return record
+
+
+def assert_sound(answer: Answer) -> None:
+    """Hold what every answer holds, whatever its text."""
+    texts = {hit.passage.document.source: hit.passage.document.text for hit in answer.hits}
+    for c in answer.citations:
+        assert c.quote == texts[c.source][c.start : c.end] != ""
+    published = [claim for claim in answer.claims if claim.markers]
+    if answer.status is Status.REFUSED:
+        assert not answer.citations
+        assert not published
+        assert not MARKERS.search(answer.text)
+        return
+    assert published
+    assert [c.marker for c in answer.citations] == list(range(1, len(answer.citations) + 1))
+    shown = [int(marker) for marker in MARKERS.findall(answer.text)]
+    assert set(shown) == {c.marker for c in answer.citations} == {m for claim in published for m in claim.markers}
+    assert shown == [m for claim in published for m in claim.markers]
+    first = list(dict.fromkeys(shown))
+    assert all(earlier in first[: first.index(marker)] for marker in first for earlier in range(1, marker))
+    assert all(claim.verdict is not Verdict.UNSUPPORTED for claim in published)
+    whole = all(claim.verdict is Verdict.SUPPORTED for claim in answer.claims)
+    assert answer.status is (Status.ANSWERED if whole else Status.PARTIAL)

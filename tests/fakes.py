@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from rag import models
-from rag.corpus import Note, read_file, source_name
 from rag.errors import CorpusError
-from rag.extraction import Extractor
+from rag.files.folder import Note, read_file, source_name
+from rag.files.sandbox import Extractor
+from rag.models import cache
 from rag.types import EVERYTHING, Document, Found, Hit, Passage, Written
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rag.manifest import Role
-    from rag.store import Store
+    from rag.index.store import Store
+    from rag.models.manifest import Role
     from rag.types import Message, Scope
 
 
@@ -50,6 +50,13 @@ class FakeEncoder:
 def count_words(text: str) -> int:
     """A token counter: one token a word."""
     return len(text.split())
+
+
+class CountingEncoder(FakeEncoder):
+    """A fake encoder that counts a token a word."""
+
+    def count_tokens(self, text: str) -> int:
+        return count_words(text)
 
 
 def document(source: str = "a.txt", text: str = "One car. Two trains.", *, title: str = "", sha256: str = "") -> Document:
@@ -161,4 +168,4 @@ def model_folder(name: str, role: Role) -> Path:
     """Give the folder of a real model, fetched the first time, also after a test has told the libraries to stay offline."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("HF_HUB_OFFLINE", raising=False)
-        return models.ensure(name, role)
+        return cache.ensure(name, role)

@@ -193,7 +193,7 @@ def _say(word):
 def _index(order):
     """Index a folder once, with a disk that fails as ordered; say the error, if any, and the steps that were taken."""
     from fakes import FakeEncoder
-    from test_indexer import run
+    from indexing import run
 
     from rag.errors import RagError
 
@@ -217,9 +217,9 @@ def _index(order):
 def _churn(order):
     """Change a folder and index it, over and over, until killed; say each generation once it is committed."""
     from fakes import FakeEncoder
-    from test_indexer import CARS, run, write
+    from indexing import CARS, run, write
 
-    from rag.store import Store
+    from rag.index.store import Store
 
     folder, index = Path(order["folder"]), Path(order["index"])
     random.seed(order["seed"])
@@ -237,8 +237,8 @@ def _read(order):
     """Search from several threads until told to stop; say how often passages of two versions came together."""
     from fakes import FakeEncoder
 
-    from rag.retriever import HybridRetriever
-    from rag.store import Store
+    from rag.index.store import Store
+    from rag.search.hybrid import HybridRetriever
 
     index, stop = Path(order["index"]), Path(order["stop"])
     errors, times, versions, mixed = [], [], set(), []
@@ -273,12 +273,12 @@ def _ask(order):
     """Answer questions as a user who may write nowhere; say what was cited."""
     from fakes import FakeEncoder, ScriptedGenerator
 
-    from rag import answerability
-    from rag.assistant import Assistant
-    from rag.retriever import HybridRetriever
-    from rag.store import Store
+    from rag.answer import refusal
+    from rag.answer.assistant import Assistant
+    from rag.index.store import Store
+    from rag.search.hybrid import HybridRetriever
 
-    answerability.THRESHOLD = 0.0
+    refusal.THRESHOLD = 0.0
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(65534)
@@ -294,9 +294,9 @@ def _ask(order):
 
 def main():
     """Serve orders until standard input ends."""
-    import test_indexer
+    from rag.index import indexer
 
-    test_indexer.indexer.BATCH = 3
+    indexer.BATCH = 3
     for line in sys.stdin:
         order = json.loads(line)
         if not (child := os.fork()):

@@ -120,3 +120,20 @@ def book(chapters, *, title, published):
     )
     files = {"mimetype": "application/epub+zip", "META-INF/container.xml": container, "OEBPS/content.opf": package}
     return zipped(files | {f"OEBPS/text/c {i}.xhtml": f"{page}{chapter}</body></html>" for i, chapter in enumerate(chapters)})
+
+
+def encrypted_pdf():
+    lines = pdf(["Secret"])
+    key = (
+        b"/Encrypt << /Filter /Standard /V 1 /R 2 /O (" + b"o" * 32 + b") /U (" + b"u" * 32 + b") /P -4 >> /ID [(a) (a)] /Root"
+    )
+    return lines.replace(b"/Root", key)
+
+
+def entity_bomb():
+    entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
+    return f'<!DOCTYPE x [<!ENTITY e0 "ha">{entities}]><x>&e11;</x>'
+
+
+def circular_pdf():
+    return pdf(["x"]).replace(b"/Root 1 0 R", b"/Prev 9 /Root 1 0 R").replace(b"/Kids [4 0 R]", b"/Kids [2 0 R]")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from browsing import ROOT, Reader, browsing, served_for_real
 
-from rag import cli
+from rag.cli import app
 
 DOCS = ROOT / "docs"
 PICTURES = {
@@ -19,7 +19,7 @@ PICTURES = {
 def main() -> None:
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        cli.run(["index", str(ROOT / "seeds"), "--index", folder])
+        app.run(["index", str(ROOT / "seeds"), "--index", folder])
         take_pictures(Path(folder))
 
 

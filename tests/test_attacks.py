@@ -12,27 +12,27 @@ import time
 from itertools import product
 
 import pytest
+from contract import assert_sound
 from fakes import ScriptedGenerator, model_folder, read_document
-from test_assistant import assert_sound
-from test_indexer import write
+from indexing import write
 from test_whole import QUESTIONS, SEEDS
 
-from rag.assistant import Assistant
-from rag.checker import Checker
+from rag.answer.assistant import Assistant
+from rag.answer.prompt import SYSTEM
 from rag.config import load_config
-from rag.conversation import Conversation
-from rag.encoder import SentenceEncoder
-from rag.evaluation import load_questions
-from rag.generator import CausalGenerator
-from rag.indexer import index_folder
-from rag.measures import holds
-from rag.models import checker_files, probe_weights
-from rag.opening import Opening
-from rag.prompt import SYSTEM
-from rag.reranking import retriever_over
-from rag.service import Service, posed
-from rag.store import Store
+from rag.evaluate.figures import load_questions
+from rag.evaluate.measures import holds
+from rag.index.indexer import index_folder
+from rag.index.store import Store
+from rag.models.cache import checker_files, probe_weights
+from rag.models.checker import Checker
+from rag.models.encoder import SentenceEncoder
+from rag.models.generator import CausalGenerator
+from rag.search.reranking import retriever_over
 from rag.types import Options, Scope, Status
+from rag.web.answering import Service, posed
+from rag.web.conversation import Conversation
+from rag.web.loading import Opening
 
 pytestmark = pytest.mark.long
 

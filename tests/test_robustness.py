@@ -10,19 +10,19 @@ import pytest
 from fakes import FakeEncoder, ScriptedGenerator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_indexer import run, write
+from indexing import run, write
 
-from rag import batch
-from rag.assistant import Assistant
-from rag.corpus import Note, find_files, read_file
-from rag.encoder import SentenceEncoder
+from rag.answer.assistant import Assistant
 from rag.errors import ModelError, RagError, UsageError
-from rag.extraction import Extractor
-from rag.generator import CausalGenerator
-from rag.question import check_question
-from rag.record import answer_record, json_line
-from rag.retriever import HybridRetriever
-from rag.store import Store
+from rag.evaluate import batch
+from rag.files.folder import Note, find_files, read_file
+from rag.files.sandbox import Extractor
+from rag.index.store import Store
+from rag.models.encoder import SentenceEncoder
+from rag.models.generator import CausalGenerator
+from rag.report.record import answer_record, json_line
+from rag.search.followup import check_question
+from rag.search.hybrid import HybridRetriever
 from rag.types import Document, Status
 
 EXPO = "News of the expo\n\nThe expo in Multan had 2,500 exhibits. Visitors came by train from the whole province.\n"

@@ -13,7 +13,7 @@ import pytest
 import torch
 from fakes import model_folder
 
-from rag.probe import ASKED
+from rag.models.probe import ASKED
 from rag.types import Written
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
@@ -109,7 +109,7 @@ def test_a_run_that_was_cut_ends_with_the_weights_of_one_that_was_not(tmp_path):
     from train_checker import Encoded, Run
     from transformers import AutoTokenizer
 
-    from rag.crossencoder import CrossEncoder
+    from rag.models.crossencoder import CrossEncoder
 
     encoder_folder = model_folder("all-minilm-l6-v2", "encoder")
     data = Encoded([pair for pair in pairs_of() for _ in range(2)], AutoTokenizer.from_pretrained(encoder_folder))

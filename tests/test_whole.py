@@ -34,7 +34,7 @@ LEAST = {
 }
 MOST = {"failed": 0, "peak_memory_mb": 3000}
 
-COMMAND = "from rag.cli import main; main()"
+COMMAND = "from rag.__main__ import main; main()"
 # No socket can be opened to anywhere: what is asked for it fails as with the cable pulled.
 CUT = f"""
 import socket

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rag.fetch import sha256_of
+from rag.models.fetch import sha256_of
 
 
 def describe(weights: Path, base: str, **trained: int) -> None:

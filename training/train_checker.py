@@ -30,10 +30,10 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from rag.config import load_config
-from rag.crossencoder import MAX_TOKENS, CrossEncoder, Logits
-from rag.models import ensure
+from rag.models.cache import ensure
+from rag.models.crossencoder import MAX_TOKENS, CrossEncoder, Logits
 
-TARGET = Path(__file__).parent.parent / "rag" / "checker.safetensors"
+TARGET = Path(__file__).parent.parent / "rag" / "models" / "checker.safetensors"
 BATCH_TOKENS = 7168  # padded: 32 pairs of 224
 RATE, WARM_UP, DECAY, CLIP = 1.2e-4, 0.06, 0.01, 1.0
 SPAN_WEIGHT = 0.5  # of the loss over where the answer stands, beside whether it is there

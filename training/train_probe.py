@@ -28,18 +28,18 @@ from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from rag import prompt
-from rag.checker import Checker
+from rag.answer import prompt
+from rag.answer.evidence import Excerpt, excerpts, gather
 from rag.config import load_config
-from rag.encoder import SentenceEncoder
-from rag.evidence import Excerpt, excerpts, gather
-from rag.generator import CausalGenerator
-from rag.measures import holds
-from rag.models import checker_files, ensure
-from rag.probe import AFTER, ASKED, Head
+from rag.evaluate.measures import holds
+from rag.models.cache import checker_files, ensure
+from rag.models.checker import Checker
+from rag.models.encoder import SentenceEncoder
+from rag.models.generator import CausalGenerator
+from rag.models.probe import AFTER, ASKED, Head
 from rag.types import Document, Encoder, Finder, Hit, Message, Passage
 
-TARGET = Path(__file__).parent.parent / "rag" / "probe.safetensors"
+TARGET = Path(__file__).parent.parent / "rag" / "models" / "probe.safetensors"
 LAYER = 14
 # Questions of each set, of those that can be answered and of those that cannot; all that look answerable and are not.
 MOST = {"squad2": 1600, "nq_open": 480, "qed": 440, "xquad_en": 350, "clapnq": 180, "musique": 160, "squad2_sample": 150}

@@ -1,0 +1,1 @@
+"""Passages become a checked answer with citations, or a refusal."""

@@ -1,0 +1,124 @@
+"""Foreign formats are parsed in a process of their own, which may break, hang or swell without harm to the index.
+
+One child serves a whole run. Both sides speak JSON, one object a line: the parent asks for a file; the child says which article
+it begins, then what that says or why it is refused, and at last that the file is done. An article has ``formats.SECONDS``; a
+child that takes longer ends itself, whatever it is busy with, and one that dies is replaced and goes on behind the article that
+broke it. This is the parent's side; ``rag.files.worker`` is the child's, and alone imports the parsers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from rag.files.formats import SECONDS, Content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_DEATHS = 3  # of the child, over one file; a fourth would cost as much again
+
+
+class Extracted(NamedTuple):
+    """One article of a file: what it says, or the ``reason`` why it is refused.
+
+    ``member`` is its name inside a container, empty for the file itself; ``sha256`` is that of its bytes, empty where
+    they could not be had.
+    """
+
+    member: str
+    content: Content | None
+    reason: str
+    sha256: str
+
+
+class Extractor:
+    """The parent's side; a context manager. The child is started when it is first needed."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        """Start nothing yet; ``seconds`` is what one article may take."""
+        self._seconds = seconds
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    def extract(self, path: Path, name: str) -> Iterator[Extracted]:
+        """Read one file, or one article of a container after the other; what is refused is among them.
+
+        ``name`` is what an article without a title is called by.
+        """
+        seen = 0
+        for _ in range(MAX_DEATHS):
+            begun: str | None = None
+            started = time.monotonic()
+            for reply in self._replies({"path": str(path), "name": name, "skip": seen, "seconds": self._seconds}):
+                started = time.monotonic()
+                if "begin" in reply:
+                    begun = reply["begin"]
+                    continue
+                if "end" in reply:
+                    return
+                begun, seen = None, seen + 1
+                yield _extracted(reply)
+            seen += 1
+            took_long = time.monotonic() - started > 0.9 * self._seconds
+            yield Extracted(begun or "", None, self._why_died(took_long=took_long), "")
+            if not begun:
+                return
+        rest = f"what follows its article {seen} was not read, after {MAX_DEATHS} that broke the parser; unpack it"
+        yield Extracted("", None, rest, "")
+
+    def _why_died(self, *, took_long: bool) -> str:
+        what = f"takes more than {self._seconds:g} s to read" if took_long else "breaks its parser, or takes too much memory"
+        return f"{what}; save the article as text"
+
+    def _replies(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Give the child's replies, as far as it comes."""
+        child = self._child = self._child or _start()
+        assert child.stdin and child.stdout  # noqa: S101
+        done = False
+        try:
+            with suppress(BrokenPipeError):
+                child.stdin.write(json.dumps(request).encode() + b"\n")
+                child.stdin.flush()
+            for line in child.stdout:
+                reply = json.loads(line)
+                done = "end" in reply
+                yield reply
+                if done:
+                    return
+        finally:
+            if not done:  # it died, or nobody waits for the rest
+                self.close()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """Start a child that finds its modules where this process does, and not in the folder that it is run in."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-c", "from rag.files.worker import serve; serve()"]
+    return subprocess.Popen(  # noqa: S603
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+
+
+def _extracted(reply: dict[str, Any]) -> Extracted:
+    if "refused" in reply:
+        return Extracted(reply["member"], None, reply["refused"], reply["sha256"])
+    return Extracted(reply["member"], Content(*reply["content"]), "", reply["sha256"])

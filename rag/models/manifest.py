@@ -1,0 +1,90 @@
+"""The models that are known by name, and the hashes of every byte they are made of.
+
+The data is in ``manifest.toml``, and of what ``training/`` makes in ``checker.toml`` and ``probe.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+Role = Literal["encoder", "generator"]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as upstream publishes it; ``members`` are the paths in the wheels whose bytes, joined in order, are its bytes."""
+
+    path: str
+    bytes: int
+    sha256: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A package of the index that carries data; ``requirement`` is ``name==version``."""
+
+    requirement: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model and its two sources: a revision of a hub repository, and wheels."""
+
+    name: str
+    role: Role
+    repository: str
+    revision: str
+    licence: str
+    ready_bytes: int
+    files: tuple[File, ...]
+    wheels: tuple[Wheel, ...]
+
+    @property
+    def weights(self) -> File:
+        """The file that matters: the largest."""
+        return max(self.files, key=lambda file: file.bytes)
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether the files must be converted once before they load."""
+        return self.weights.path.endswith(".gguf")
+
+    @property
+    def disk_bytes(self) -> int:
+        """What must be free to fetch it: its files, and either the wheels that they are joined from or the converted folder."""
+        fetched = sum(wheel.bytes for wheel in self.wheels)
+        return sum(file.bytes for file in self.files) + max(fetched, self.ready_bytes if self.is_gguf else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Weights that lie in the package, and the model ``base`` that they are of use with."""
+
+    base: str
+    licence: str
+    bytes: int
+    sha256: str
+
+
+def read_trained(name: str) -> Trained:
+    """Give what ``checker.toml`` or ``probe.toml`` says of the weights beside it."""
+    table = tomllib.loads(files("rag.models").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    return Trained(**{name: table[name] for name in ("base", "licence", "bytes", "sha256")})
+
+
+def read_manifest() -> dict[str, Model]:
+    """Give the known models by name."""
+    tables = tomllib.loads(files("rag.models").joinpath("manifest.toml").read_text(encoding="utf-8"))
+    return {name: model_of({"name": name, **table}) for name, table in tables.items()}
+
+
+def model_of(table: dict[str, Any]) -> Model:
+    """Make a model of what JSON or TOML holds."""
+    made = [File(**{**file, "members": tuple(file["members"])}) for file in table["files"]]
+    return Model(**{**table, "files": tuple(made), "wheels": tuple(Wheel(**wheel) for wheel in table["wheels"])})

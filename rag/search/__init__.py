@@ -1,0 +1,1 @@
+"""A question becomes the passages that may answer it, the best first."""

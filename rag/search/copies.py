@@ -1,0 +1,217 @@
+"""Wire copies: which passages say the same in nearly the same words, and where else a cited sentence stands.
+
+A copy may have another headline, a trimmed end, other lines of its site and a changed word here and there, and its passages
+may be cut elsewhere. So sentences are compared, and a passage is a copy when all that it says stands in passages before it.
+Numbers, units, names, denials and which way a thing went must be equal, in the same order: who changes one of those tells
+another story.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import lru_cache
+from heapq import nsmallest
+from typing import TYPE_CHECKING, NamedTuple
+
+from rag.text import newspage
+from rag.text.sentences import sentences
+from rag.text.words import NEGATIONS, POLES, content_terms, measured, names, numbers, plain_number, stem, words
+from rag.types import Citation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rag.types import Hit, Passage
+
+SAME_WORDS = 0.8  # of two sentences' content words, or all but one of each where they share ENOUGH
+ENOUGH = 5
+CHANGED = 1 / 3  # of a copy's sentences, or one, may have a changed word
+STATED = 0.5  # of a passage's characters that sentences must have
+HEADLINES = 2  # of a passage's own, with its byline, are not compared
+RUN = 3  # words in a row, by which passages are found that may be copies
+SHARED_RUNS = 0.4  # of a passage's runs: a changed word breaks three
+NEAREST = 8  # passages before it that a passage is held against
+IN_COMMON = 2  # sentences, and half of the fewer: two passages of two articles then tell one story
+PROSE = re.compile(r"[.!?؟۔。…][\"”’'»)\]]*$")
+# Beside numbers, names, denials and poles, what a copy does not change.
+AMOUNTS = frozenset(
+    "one first second third fourth fifth tenth half quarter dozen hundred thousand million billion once twice thrice double "
+    "triple all none some several few many most more less only every each".split()
+)
+QUOTES = str.maketrans("", "", "\"'“”‘’«»")
+
+
+class _Saying(NamedTuple):
+    """A sentence as it compares: those worded alike have the same ``key``.
+
+    ``states`` is false for what is neither prose nor an item of a list or table: a headline, a byline.
+    """
+
+    key: str
+    terms: frozenset[str]
+    facts: tuple[str, ...]
+    states: bool
+
+    def is_like(self, other: _Saying) -> bool:
+        """Say whether both say the same in nearly the same words."""
+        if self.key == other.key:
+            return True
+        shared, apart = len(self.terms & other.terms), len(self.terms ^ other.terms)
+        near = shared >= SAME_WORDS * (shared + apart) or (apart == 2 and shared >= ENOUGH)
+        return near and self.facts == other.facts
+
+
+def collapse(hits: Iterable[Hit]) -> list[Hit]:
+    """Keep each wording once, the others as copies of the hit that shares most with them; number the ranks.
+
+    Where the later of two says all that the earlier does, and more, it takes the earlier one's place and score.
+    """
+    kept: list[Hit] = []
+    lengths: list[int] = []  # in runs, of what is kept
+    places: dict[str, int] = {}  # by text
+    holding: dict[int, tuple[int, ...]] = {}  # places by run
+    for hit in hits:
+        text = hit.passage.text
+        if text in places:
+            kept[places[text]] = _with_copy(kept[places[text]], hit)
+            continue
+        runs = _runs(text)
+        known = holding.keys() & runs
+        shared = Counter(i for run in known for i in holding[run])
+        near = nsmallest(NEAREST, shared, key=lambda i: (-shared[i], i))
+        before = [kept[i].passage.text for i in near]
+        if near and len(known) >= SHARED_RUNS * len(runs) and _adds_nothing(text, before):
+            place = near[0]
+            kept[place] = _with_copy(kept[place], hit)
+        elif near and shared[near[0]] >= SHARED_RUNS * lengths[near[0]] and _adds_nothing(before[0], [text]):
+            place, fewer = near[0], kept[near[0]]
+            kept[place], lengths[place] = replace(hit, score=fewer.score, copies=(fewer.passage, *fewer.copies)), len(runs)
+        else:
+            place = len(kept)
+            kept.append(hit)
+            lengths.append(len(runs))
+        places[text] = place
+        holding |= {run: (*holding[run], place) for run in known if place not in holding[run]}
+        holding |= dict.fromkeys(runs - known, (place,))
+    return [replace(hit, rank=rank) for rank, hit in enumerate(kept, start=1)]
+
+
+def _with_copy(hit: Hit, copy: Hit) -> Hit:
+    return replace(hit, copies=(*hit.copies, copy.passage))
+
+
+def copies_of(citation: Citation, hits: Sequence[Hit]) -> tuple[Citation, ...]:
+    """Give the places in other articles that hold a cited sentence in a copy of its passage: one of each article, by source."""
+    holding = [hit.passage for hit in hits if _holds(hit.passage, citation)]
+    passages = [copy for hit in hits for copy in hit.copies]
+    passages += [hit.passage for hit in hits if any(_tell_one_story(hit.passage, other) for other in holding)]
+    found: dict[str, Citation] = {}
+    for passage in passages:
+        document = passage.document
+        if document.source == citation.source or document.source in found:
+            continue
+        for start, end in _spans(passage.text):
+            if _saying(passage.text[start:end]).is_like(_saying(citation.quote)):
+                a, b = passage.start + start, passage.start + end
+                found[document.source] = Citation(
+                    citation.marker,
+                    document.source,
+                    document.title,
+                    document.published,
+                    a,
+                    b,
+                    document.text[a:b],
+                    citation.support,
+                    document.sha256,
+                )
+                break
+    return tuple(found[source] for source in sorted(found))
+
+
+def counted(citations: Iterable[Citation]) -> str:
+    """Say how many articles and how many independent sources stand behind an answer; empty where they are as many."""
+    groups: list[set[str]] = []
+    for citation in citations:
+        group = {citation.source, *(copy.source for copy in citation.copies)}
+        for other in [other for other in groups if other & group]:
+            groups.remove(other)
+            group |= other
+        groups.append(group)
+    articles = sum(map(len, groups))
+    if articles == len(groups):
+        return ""
+    return f"{articles} articles, {len(groups)} independent source{'s' if len(groups) > 1 else ''}"
+
+
+def _holds(passage: Passage, citation: Citation) -> bool:
+    return passage.document.source == citation.source and passage.start <= citation.start < passage.end
+
+
+def _tell_one_story(one: Passage, other: Passage) -> bool:
+    """Say whether passages of two articles share so many sentences that one article was copied from the other."""
+    if one.document.source == other.document.source:
+        return False
+    runs, others = _runs(one.text), _runs(other.text)
+    if len(runs & others) < SHARED_RUNS / 2 * min(len(runs), len(others)):
+        return False
+    here, there = ([said for said in _sayings(passage.text) if said.states] for passage in (one, other))
+    common = sum(any(said.is_like(that) for that in there) for said in here)
+    return common >= max(IN_COMMON, min(len(here), len(there)) / 2)
+
+
+@lru_cache(maxsize=1024)  # some 10 kB each
+def _runs(text: str) -> frozenset[int]:
+    """Give a hash of each run of words: a retrieval compares thousands, and a tuple would be hashed again each time."""
+    said = text.casefold().split()
+    return frozenset(map(hash, zip(*(said[i:] for i in range(RUN)), strict=False))) or frozenset((hash(tuple(said)),))
+
+
+def _adds_nothing(text: str, others: Sequence[str]) -> bool:
+    """Say whether all that a text states, and every number in its own few headlines, stands in the others."""
+    said = _sayings(text)
+    stated = [one for one in said if one.states]
+    if sum(len(one.key) for one in stated) < STATED * len(text):
+        return any(text.casefold().split() == other.casefold().split() for other in others)
+    there = [one for other in others for one in _sayings(other)]
+    keys, figures = {one.key for one in there}, {fact for one in there for fact in one.facts if fact[0].isdigit()}
+    changed = [one for one in stated if one.key not in keys]
+    headlines = [one for one in said if not one.states and one.key not in keys]
+    return (
+        len(headlines) <= HEADLINES
+        and len(changed) <= max(1, CHANGED * len(stated))
+        and all(any(one.is_like(other) for other in there) for one in changed)
+        and all(fact in figures for one in headlines for fact in one.facts if fact[0].isdigit())
+    )
+
+
+@lru_cache(maxsize=4096)
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple((a, b) for a, b in sentences(text) if not _is_of_the_site(text[a:b]))
+
+
+def _is_of_the_site(line: str) -> bool:
+    return newspage.is_boilerplate(line) or newspage.is_date_line(line)
+
+
+def _sayings(text: str) -> list[_Saying]:
+    return [_saying(text[a:b]) for a, b in _spans(text)]
+
+
+@lru_cache(maxsize=16384)
+def _saying(text: str) -> _Saying:
+    states = bool(PROSE.search(text) or newspage.ITEM.match(text) or "|" in text)
+    if found := newspage.dateline(text):
+        text = text[found.end() :]
+    return _Saying(" ".join(text.casefold().translate(QUOTES).split()), content_terms(text), _facts(text), states)
+
+
+def _facts(text: str) -> tuple[str, ...]:
+    """Give what must be equal in a copy: numbers, names, denials, amounts and poles in their order, then factors and units."""
+    named = names(text)
+    ordered = [
+        plain_number(w) or (w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), "")) for w in words(text)
+    ]
+    units = [f"{unit} {number}" for number, units in measured(text).items() for unit in units]
+    return (*filter(None, ordered), *sorted(numbers(text)), *sorted(units))
