@@ -119,10 +119,12 @@ _CONVERSATION = TypeAdapter(Conversation)
 def _light(answer: Answer | None) -> Answer | None:
     if answer is None:
         return None
-    hits = tuple(
-        replace(hit, passage=_without_text(hit.passage), copies=tuple(map(_without_text, hit.copies))) for hit in answer.hits
-    )
-    return replace(answer, hits=hits, prompt=())
+    hits, closest = (tuple(map(_light_hit, hits)) for hits in (answer.hits, answer.closest))
+    return replace(answer, hits=hits, closest=closest, prompt=())
+
+
+def _light_hit(hit: Hit) -> Hit:
+    return replace(hit, passage=_without_text(hit.passage), copies=tuple(map(_without_text, hit.copies)))
 
 
 def _without_text(passage: Passage) -> Passage:
@@ -144,6 +146,7 @@ def _whole(answer: Answer | None, document: Callable[[str], Document]) -> Answer
     return replace(
         answer,
         hits=tuple(found for hit in answer.hits if (found := _hit(hit, now))),
+        closest=tuple(found for hit in answer.closest if (found := _hit(hit, now))),
         citations=tuple(_citation(citation, now) for citation in answer.citations),
     )
 
