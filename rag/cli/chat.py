@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = "/new forgets the chat so far, /quit or Ctrl-D ends it; Ctrl-C stops an answer."
 
 
-def chat(assistant: Assistant) -> None:
+def converse(assistant: Assistant) -> None:
     """Answer line after line until the input ends or the user leaves."""
     with suppress(ImportError):
         import readline  # noqa: F401 - gives input() its line editing

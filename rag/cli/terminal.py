@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from rag.report.record import json_line
 from rag.text.visible import on_a_terminal as plain
 from rag.types import Status
 
@@ -40,6 +41,13 @@ def say(message: str) -> None:
 def emit(text: str, *, end: str = "\n") -> None:
     """Print on standard output, at once; the text must be safe already."""
     print(text, end=end, flush=True)  # noqa: T201
+
+
+def emit_json(value: object) -> None:
+    """Print one line of JSON in UTF-8, whatever the locale is, at once."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
+    emit(json_line(value))
 
 
 def console_on(stream: TextIO) -> Console:

@@ -17,12 +17,16 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from rag.errors import UsageError
 from rag.evaluate.measures import holds
+from rag.index.store import Store
+from rag.report.record import json_line
 from rag.text.sentences import sentences
 from rag.text.words import STOP_WORDS, WORD, content_terms, full_names, names, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from rag.types import Passage
 
@@ -61,7 +65,7 @@ class Made:
     evidence: tuple[str, ...] = ()
 
     def record(self, number: int) -> dict[str, Any]:
-        """Give the object of a line that :func:`rag.evaluate.figures.load_questions` reads."""
+        """Give the object of a line that :func:`rag.evaluate.gold.load_questions` reads."""
         return {
             "id": f"made-{number:03}",
             "question": self.question,
@@ -84,6 +88,25 @@ class _Asking:
 
     def question(self) -> str:
         return f"{self.asks.format(self.things)}: {' '.join(self.cues)}?"
+
+
+def write_questions(target: Path, index: Path, *, number: int) -> list[Made]:
+    """Make questions of the articles of an index, write them to a new file, one JSON object a line, and return them.
+
+    :raises UsageError: the file exists or cannot be written, or the articles give no question.
+    :raises StoreError: there is no index, or it cannot be used.
+    """
+    if target.exists():
+        raise UsageError(f"{target} exists; measure with `rag eval {target}`, or name a new file for the questions")
+    with Store.open(index) as store:
+        made = make_questions(list(store.passages([int(i) for i in store.ids()]).values()), number=number)
+    if not made:
+        raise UsageError("the articles give no question by rule: they tell no number, sum, share, year or day; write your own")
+    try:
+        target.write_bytes("".join(f"{json_line(one.record(i))}\n" for i, one in enumerate(made, 1)).encode())
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written ({error.strerror}); name another file") from None
+    return made
 
 
 def make_questions(passages: Sequence[Passage], *, number: int) -> list[Made]:
