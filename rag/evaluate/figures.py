@@ -1,7 +1,7 @@
-"""Questions with known answers -> figures.
+"""Ask questions with known answers, and compute the figures: how many answers are right, refused, cited.
 
-An answer that was refused has no text. Figures are shares (0..1), rounded to three places; one that nothing was measured for
-is None.
+Most figures are shares (0..1), rounded to three places; a figure is None where there was nothing to measure. A refusal counts
+as an empty text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rag.evaluate.gold import Question
     from rag.types import Answer, Citation, Message
 
-SAME_EVIDENCE = 0.6  # of the shorter text's words in order: quote and gold evidence are the same sentence
+SAME_EVIDENCE = 0.6  # quote and gold evidence are the same sentence if they share more of the shorter one's words, in order
 
 _MARKER = re.compile(r"\[\d+\]")
 
@@ -59,7 +59,7 @@ class Asker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one question; ``answer`` is None when it ended in ``error``."""
+    """The result of one question; ``answer`` is None when it ended in ``error``."""
 
     question: Question
     answer: Answer | None
@@ -83,12 +83,12 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        """Whether it is refused as it should be, or holds a gold answer."""
+        """Whether the answer contains a gold answer, or was refused where the articles hold none."""
         return holds(self.text, self.question.answers) if self.question.answerable else self.refused
 
     @property
     def cites_source(self) -> bool:
-        """Whether a citation leads to a gold article."""
+        """Whether a citation names a gold article."""
         return any(self._in_gold(citation) for citation in self.citations)
 
     @property
@@ -127,12 +127,12 @@ class Report:
     peak_memory_mb: float | None
 
     def figures(self) -> dict[str, float | int | None]:
-        """Give the figures by name, in the order in which they are shown."""
+        """Return the figures by name, in the order in which they are shown."""
         return asdict(self)
 
 
 def evaluate(assistant: Asker, questions: Iterable[Question], *, watch: Callable[[Outcome], object] | None = None) -> Report:
-    """Ask every question and measure; ``watch`` is told each outcome as it comes."""
+    """Ask every question and return the figures; ``watch`` is called with each outcome as soon as it is there."""
     outcomes = []
     for question in questions:
         outcomes.append(_ask(assistant, question))
@@ -142,7 +142,7 @@ def evaluate(assistant: Asker, questions: Iterable[Question], *, watch: Callable
 
 
 def measure(outcomes: Sequence[Outcome]) -> Report:
-    """Compute the figures."""
+    """Return the figures of the outcomes."""
     answerable = [o for o in outcomes if o.question.answerable]
     unanswerable = [o for o in outcomes if not o.question.answerable]
     published = [o for o in outcomes if not o.refused]
@@ -171,7 +171,7 @@ def measure(outcomes: Sequence[Outcome]) -> Report:
 
 
 def details(outcome: Outcome) -> dict[str, Any]:
-    """Give one question with its answer and whether it was right, for a file of details."""
+    """Return one question with its answer and whether that was right: a line of ``rag eval --details``."""
     gold, answer = outcome.question, outcome.answer
     return {
         "id": gold.id,
@@ -194,14 +194,14 @@ def details(outcome: Outcome) -> dict[str, Any]:
 
 
 def quotes_are_exact(answer: Answer) -> list[bool]:
-    """Say of each citation whether its quote is the span of the stored text, which the hits brought along."""
+    """Return for each citation whether its quote is exactly the cited span of its article, whose text the hits hold."""
     passages = [passage for hit in answer.hits for passage in (hit.passage, *hit.copies)]
     texts = {passage.document.source: passage.document.text for passage in passages}
     return [bool(c.quote) and texts.get(c.source, "")[c.start : c.end] == c.quote for c in answer.citations]
 
 
 def is_cited_throughout(answer: Answer) -> bool:
-    """Say whether the text is nothing but claims that end in markers, and each marker has a citation."""
+    """Return whether the text consists only of claims with markers, and each marker has a citation."""
     rest, known = answer.text, {citation.marker for citation in answer.citations}
     for claim in answer.claims:
         if claim.markers:
@@ -211,11 +211,11 @@ def is_cited_throughout(answer: Answer) -> bool:
 
 
 def peak_memory_mb() -> float | None:
-    """Give the largest resident size that the process has had; None where the system does not tell."""
+    """Return the largest resident size of this process so far, in MB; None on Windows, which does not tell."""
     if sys.platform == "win32":
         return None
     status = Path("/proc/self/status")
-    if status.exists():  # Linux; there ru_maxrss begins with the size of the process that started this one
+    if status.exists():  # Linux, where ru_maxrss starts with the size of the parent process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return round(int(line.split()[1]) * 1024 / 1e6, 1)
     import resource

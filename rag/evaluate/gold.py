@@ -1,4 +1,4 @@
-"""Read questions with known answers: a file written by hand, made by rule, or of readers' ratings."""
+"""Read a file of questions with known answers: written by hand, made by rule, or collected as readers' ratings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and what is known of its answer: ``answers`` are equivalent, ``evidence`` are sentences of ``sources``."""
+    """A question and what is known about its answer.
+
+    Any one of ``answers`` is right; ``sources`` are names of files without their folders; ``evidence`` are sentences of them.
+    """
 
     id: Any
     question: str
@@ -31,25 +34,28 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """What a file of questions holds: those to measure, and how many answers were rated wrong without saying what is right."""
+    """What a file of questions holds.
+
+    ``unmeasured`` counts the answers that were rated wrong where nobody has said what is right.
+    """
 
     questions: list[Question]
     unmeasured: int
 
 
 def load_questions(path: Path) -> list[Question]:
-    """Give the questions of :func:`load_gold`."""
+    """Return the questions of :func:`load_gold`."""
     return load_gold(path).questions
 
 
 def load_gold(path: Path) -> Gold:
-    """Read a file of questions, one JSON object a line; blank lines are passed over.
+    """Read a file of questions, one JSON object a line; blank lines are skipped.
 
-    Each holds ``id``, ``question`` and ``answerable``, and where they apply ``answers``, ``sources``, ``evidence``
-    and ``history``. Of ratings (:mod:`rag.evaluate.ratings`) with the same id the last counts; one that an answer is wrong
-    may do without ``answerable``, and is not measured.
+    Each object has ``id``, ``question`` and ``answerable``, and where they apply ``answers``, ``sources``, ``evidence``
+    and ``history``. Of several ratings (:mod:`rag.evaluate.ratings`) with the same id the last counts. A rating that says
+    an answer is wrong may lack ``answerable``, and is then not measured.
 
-    :raises UsageError: the file cannot be read, holds none to measure, or a line is not such a question.
+    :raises UsageError: the file cannot be read, holds no question to measure, or has a line that is not such a question.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -77,12 +83,12 @@ def load_gold(path: Path) -> Gold:
 
 
 def _rated_id(asked: Asked) -> str:
-    """Give what a rating shares with later ones of the same answer; empty for a question that is no rating."""
+    """Return what ratings of the same answer have in common; empty for a question that is no rating."""
     return json_line(asked.id) if asked.fields.get("rating") in (UP, DOWN) and asked.id is not None else ""
 
 
 def _question(asked: Asked) -> Question | None:
-    """Give the question of a line; None for an answer that was rated wrong and has no known one."""
+    """Return the question of a line; None for an answer that was rated wrong where the right one is not known."""
     if asked.fields.get("rating") == DOWN and "answerable" not in asked.fields:
         return None
     if not isinstance(answerable := asked.fields.get("answerable"), bool):
