@@ -27,7 +27,8 @@ from tables import table
 
 from rag.answer import assistant, grounding, quoting, refusal
 from rag.config import load_config
-from rag.evaluate.figures import MEANINGS, Outcome, Question, details, evaluate, load_questions, measure
+from rag.evaluate.figures import MEANINGS, Outcome, details, evaluate, measure
+from rag.evaluate.gold import Question, load_questions
 from rag.evaluate.measures import holds, overlap
 from rag.index.store import Store
 from rag.models.cache import checker_files, ensure, probe_weights

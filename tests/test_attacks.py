@@ -20,7 +20,7 @@ from test_whole import QUESTIONS, SEEDS
 from rag.answer.assistant import Assistant
 from rag.answer.prompt import SYSTEM
 from rag.config import load_config
-from rag.evaluate.figures import load_questions
+from rag.evaluate.gold import load_questions
 from rag.evaluate.measures import holds
 from rag.index.indexer import index_folder
 from rag.index.store import Store

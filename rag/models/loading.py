@@ -52,6 +52,7 @@ def load_search_models(config: Config, progress: Progress = silent) -> SearchMod
     """
     from rag.models.checker import Checker
 
+    ensure(config.encoder, "encoder", progress=progress)  # what is missing is fetched in this order
     files = checker_files(progress=progress) if config.checker else None
     return SearchModels(load_encoder(config, progress), Checker(*files) if files else None)
 

@@ -20,15 +20,13 @@ from rag.errors import ModelMissing, UsageError
 from rag.evaluate.figures import (
     MEANINGS,
     Outcome,
-    Question,
     details,
     evaluate,
     is_cited_throughout,
-    load_gold,
-    load_questions,
     measure,
     quotes_are_exact,
 )
+from rag.evaluate.gold import Question, load_gold, load_questions
 from rag.evaluate.measures import common_subsequence, holds, overlap, percentile, rouge_l, token_f1
 from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
 

@@ -14,7 +14,8 @@ from filelock import FileLock
 
 from rag.errors import StoreError, UsageError
 from rag.evaluate import ratings
-from rag.evaluate.figures import Outcome, load_gold
+from rag.evaluate.figures import Outcome
+from rag.evaluate.gold import load_gold
 from rag.evaluate.ratings import FILE, MAX_NOTE, rate
 from rag.types import Answer, Citation, Claim, Status, Verdict
 

@@ -12,7 +12,7 @@ from browsing import EXPO, GRADIO, Reader, Scripted, SmallEncoder, answered, ind
 from payloads import PAYLOADS
 
 from rag.answer.refusal import THRESHOLD
-from rag.evaluate.figures import load_questions
+from rag.evaluate.gold import load_questions
 from rag.evaluate.ratings import FILE
 from rag.web.conversation import LEFT
 from rag.web.library import MAX_FILE_BYTES
