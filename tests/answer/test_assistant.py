@@ -549,7 +549,9 @@ def test_options_at_the_ends_of_their_range_are_taken(options):
 
 @pytest.mark.parametrize("earlier", ["???", "", " ", "😀", "\0"])
 def test_an_earlier_turn_that_was_no_question_does_not_spoil_the_next(earlier):
-    assert assistant(DRAFT).ask("And how many rooms does it have?", history=asked(earlier))
+    answer = assistant(DRAFT).ask("And how many rooms does it have?", history=asked(earlier))
+    assert answer.standalone_question == "And how many rooms does it have?"
+    assert_sound(answer)
 
 
 def test_an_answer_says_how_a_leaning_question_was_understood(willing):
