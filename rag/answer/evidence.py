@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rag.text.quantities import numbers
 from rag.text.sentences import sentences
-from rag.text.words import content_terms, initials, numbers, words
+from rag.text.terms import content_terms
+from rag.text.words import initials, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -14,20 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.answer.claims import claims_of
-from rag.text.words import (
-    NEGATIONS,
-    WORD,
-    YEAR,
-    content_sequence,
-    content_terms,
-    counted,
-    full_names,
-    measured,
-    names,
-    numbers,
-    same_name,
-    words,
-)
+from rag.text.quantities import YEAR, counted, measured, numbers
+from rag.text.terms import content_sequence, content_terms
+from rag.text.words import NEGATIONS, WORD, full_names, names, same_name, words
 from rag.types import Check, Citation, Claim, Span, Verdict
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rag.answer.claims import ITEM, without_markers
 from rag.answer.grounding import ADDITION, COMPARES, FACTS, Grounded, citation_of, span_of
-from rag.text.words import content_terms
+from rag.text.terms import content_terms
 from rag.types import Check, Claim, Verdict
 
 if TYPE_CHECKING:

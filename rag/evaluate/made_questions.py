@@ -19,7 +19,8 @@ from zlib import crc32
 
 from rag.evaluate.measures import holds
 from rag.text.sentences import sentences
-from rag.text.words import STOP_WORDS, WORD, content_terms, full_names, names, words
+from rag.text.terms import content_terms
+from rag.text.words import STOP_WORDS, WORD, full_names, names, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
