@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.index.passages import sentence_spans
-from rag.text.words import content_terms, initials, numbers, words
+from rag.text.quantities import numbers
+from rag.text.terms import content_terms
+from rag.text.words import initials, words
 from rag.types import Span
 
 if TYPE_CHECKING:

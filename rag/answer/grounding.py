@@ -15,20 +15,9 @@ import numpy as np
 
 from rag.answer.claims import claims_of
 from rag.answer.statements import Statement
-from rag.text.words import (
-    NEGATIONS,
-    WORD,
-    YEAR,
-    content_sequence,
-    content_terms,
-    counted,
-    full_names,
-    measured,
-    names,
-    numbers,
-    same_name,
-    words,
-)
+from rag.text.quantities import YEAR, counted, measured, numbers
+from rag.text.terms import content_sequence, content_terms
+from rag.text.words import NEGATIONS, WORD, full_names, names, same_name, words
 from rag.types import Check, CheckName, Verdict
 
 if TYPE_CHECKING:

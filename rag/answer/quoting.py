@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rag.answer.claims import ITEM, without_markers
 from rag.answer.grounding import COMPARES
 from rag.answer.statements import Statement, cited_sentences
-from rag.text.words import content_terms
+from rag.text.terms import content_terms
 from rag.types import Check, CheckName, Verdict
 
 if TYPE_CHECKING:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from rag.answer.grounding import is_in, is_like
 from rag.answer.statements import cited_sentences
-from rag.text.words import WORD, content_terms, measured, names, numbers, words
+from rag.text.quantities import numbers, quantities
+from rag.text.terms import content_terms
+from rag.text.words import WORD, names, words
 from rag.types import Decision, Signal
 
 if TYPE_CHECKING:
@@ -54,7 +56,11 @@ ASKS_MONEY = re.compile(
     r"|\b(?:what|which)\b.*\b(?:price|cost|fee|salary)\b",
     re.IGNORECASE,
 )
-CURRENCIES = frozenset("dollar euro pound yen rupe yuan".split())  # as measured() names them
+FREE = re.compile(
+    r"\b(?:(?:is|are|was|were|be|been|for|entirely|completely) free\b(?! (?:from|to|trade|market|speech)\b)"
+    r"|free (?:of charge|admission|entry)\b|costs? nothing\b|no (?:charge|fees?|cost)\b)",
+    re.IGNORECASE,
+)
 ASKS_DATE = re.compile(r"\bwhen\b|\b(?:what|which) (?:exact )?(?:day|date|month|weekday|year)\b|\bsince when\b", re.IGNORECASE)
 # "Who is Ahsan Iqbal?" asks for a description; "who is the minister?" and "who met him?" ask for a name.
 ASKS_NAME = re.compile(
@@ -138,7 +144,7 @@ def type_fits(question: str, text: str) -> bool:
     """Say whether an answer adds the kind of thing asked for: money, a date, a number, a name."""
     added = numbers(text) - numbers(question)
     if ASKS_MONEY.search(question):
-        return any(unit in CURRENCIES for units in measured(text).values() for unit in units)
+        return any(quantity.is_money for quantity in quantities(text)) or bool(FREE.search(text))
     if ASKS_NUMBER.search(question):
         return bool(added)
     if ASKS_DATE.search(question):

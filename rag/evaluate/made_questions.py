@@ -23,7 +23,8 @@ from rag.evaluate.measures import holds
 from rag.index.store import Store
 from rag.report.record import json_line
 from rag.text.sentences import sentences
-from rag.text.words import STOP_WORDS, WORD, content_terms, full_names, names, words
+from rag.text.terms import content_terms
+from rag.text.words import STOP_WORDS, WORD, full_names, names, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,8 +16,10 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.text import newspage
+from rag.text.quantities import in_full, measured, numbers, plain_number
 from rag.text.sentences import sentences
-from rag.text.words import NEGATIONS, POLES, content_terms, measured, names, numbers, plain_number, stem, words
+from rag.text.terms import content_terms
+from rag.text.words import NEGATIONS, POLES, names, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -210,7 +212,8 @@ def _facts(text: str) -> tuple[str, ...]:
     """Give what must be equal in a copy: numbers, names, denials, amounts and poles in their order, then factors and units."""
     named = names(text)
     ordered = [
-        plain_number(w) or (w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), "")) for w in words(text)
+        plain_number(w) or (w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), ""))
+        for w in words(in_full(text))
     ]
     units = [f"{unit} {number}" for number, units in measured(text).items() for unit in units]
     return (*filter(None, ordered), *sorted(numbers(text)), *sorted(units))

@@ -102,6 +102,10 @@ def test_an_answer_of_the_kind_asked_for_is_likelier_than_another_true_sentence(
         ("Who is Ahsan Iqbal?", "He is the planning minister.", True),
         ("In which city will BYD build in Pakistan?", "BYD will build in Pakistan.", False),
         ("Why did it open?", "It opened to bring makers together.", True),
+        ("How much does a ticket cost?", "It costs 300 zloty.", True),
+        ("How much does a ticket cost?", "It is free.", True),
+        ("How much does a ticket cost?", "The ticket has 300 pages.", False),
+        ("How much does a ticket cost?", "The press is free to write about it.", False),
     ],
 )
 def test_an_answer_fits_when_it_adds_the_kind_of_thing_asked_for(question, answer, fits):
