@@ -16,14 +16,15 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder, count_words, document
 
-import ui
 from rag.config import load_config
 from rag.errors import UsageError
 from rag.index.indexer import index_folder
 from rag.types import AS_CONFIGURED, Answer, Citation, Claim, Hit, Passage, Status, Verdict
-from rag.web.answering import Service
+from rag.web.answering import SharedAssistant
+from rag.web.environment import prepare
 from rag.web.library import Library
-from rag.web.loading import Opening
+from rag.web.loading import BackgroundAssistant
+from rag.web.serve import serve
 
 GRADIO = [
     # Gradio makes an event loop for each of its locks and closes none (gradio.utils.safe_get_lock).
@@ -32,7 +33,7 @@ GRADIO = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.queueing"),
     pytest.mark.usefixtures("collect_loops"),
 ]
-ROOT = Path(ui.__file__).parent
+ROOT = Path(__file__).parent.parent
 CHROMIUM = "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 EXPO = document(
     "news/expo.txt", "A first line.\n" * 80 + "It had 2,500 exhibits. Entry was free.\n" + "More. " * 400, title="The expo"
@@ -122,20 +123,23 @@ def indexed(folder, encoder=None, **articles):
     return folder / "index"
 
 
-def page_of(opening, index, *, encoder=None, **build):
+def page_of(opening, index, *, encoder=None, **built_with):
     """Lay out a page over an index that a stand-in made."""
+    prepare()
+    from rag.web.page import build
+
     library = Library(index, lambda: encoder or SmallEncoder())
-    return ui.build(Service(opening), library, **{"config": load_config(index=index), **build})
+    return build(SharedAssistant(opening), library, **{"config": load_config(index=index), **built_with})
 
 
 @contextmanager
-def served(open_assistant, *, index=None, auth=None, **build):
+def served(open_assistant, *, index=None, auth=None, **built_with):
     """Serve a page over a stand-in assistant; gives its address."""
-    opening = Opening(open_assistant)
+    opening = BackgroundAssistant(open_assistant)
     with tempfile.TemporaryDirectory() as folder:
-        page = page_of(opening, index or indexed(Path(folder), expo=EXPO.text), **build)
+        page = page_of(opening, index or indexed(Path(folder), expo=EXPO.text), **built_with)
         port = free_port()
-        ui.serve(page, host="127.0.0.1", port=port, auth=auth)
+        serve(page, host="127.0.0.1", port=port, auth=auth)
         opening.start()
         try:
             yield f"http://127.0.0.1:{port}"
