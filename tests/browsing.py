@@ -43,7 +43,7 @@ SECONDS = 10_000  # of patience, in milliseconds
 
 
 def answered(question, *, document=EXPO, quotes=("It had 2,500 exhibits.", "Entry was free."), status=Status.ANSWERED):
-    """Give an answer that says each quote of a document, with a marker."""
+    """Return an answer that says each quote of a document, with a marker."""
     claims = [Claim(quote, Verdict.SUPPORTED, 1.0, (n,)) for n, quote in enumerate(quotes, 1)]
     cited = [
         Citation(n, document.source, document.title, None, at, at + len(quote), quote, 1.0, document.sha256)
@@ -112,7 +112,7 @@ class SmallEncoder(FakeEncoder):
 
 
 def indexed(folder, encoder=None, **articles):
-    """Write articles and index them with a stand-in; gives the index."""
+    """Write articles and index them with a stand-in; return the index."""
     home = folder / "articles"
     home.mkdir(exist_ok=True)
     for name, text in articles.items():
@@ -134,7 +134,7 @@ def page_of(opening, index, *, encoder=None, **built_with):
 
 @contextmanager
 def served(open_assistant, *, index=None, auth=None, **built_with):
-    """Serve a page over a stand-in assistant; gives its address."""
+    """Serve a page over a stand-in assistant; yield its address."""
     opening = BackgroundAssistant(open_assistant)
     with tempfile.TemporaryDirectory() as folder:
         page = page_of(opening, index or indexed(Path(folder), expo=EXPO.text), **built_with)
@@ -149,7 +149,7 @@ def served(open_assistant, *, index=None, auth=None, **built_with):
 
 @contextmanager
 def served_for_real(index):
-    """Start ``python ui.py`` with the real models on an index; gives its address."""
+    """Start ``python ui.py`` with the real models on an index; yield its address."""
     port = free_port()
     command = [sys.executable, "ui.py", "--index", index, "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
@@ -196,7 +196,7 @@ class Reader:
         self.tab.locator(".turn h2", has_text=question).last.wait_for()
 
     def answer(self, question):
-        """Ask, and wait for the whole answer; gives its text."""
+        """Ask, wait for the whole answer, and return its text."""
         self.ask(question)
         self.tab.locator(".waiting").wait_for(state="detached")
         return self.tab.locator(".turn").last.inner_text()
@@ -210,7 +210,7 @@ class Reader:
         self.tab.locator(".waiting").wait_for(state="detached")
 
     def sees(self, selector):
-        """Say whether an element lies within the window."""
+        """Return whether an element lies within the window."""
         return self.tab.locator(selector).evaluate(
             "e => { const r = e.getBoundingClientRect(); return r.height > 0 && r.top >= 0 && r.bottom <= innerHeight }"
         )

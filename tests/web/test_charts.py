@@ -57,7 +57,7 @@ class Elements(HTMLParser):
 
 
 def bars(html):
-    """Give the label of each bar by what the dates that it stands for begin with."""
+    """Return the label of each bar by its ``data-month``."""
     return {a["data-month"]: a["aria-label"] for a in Elements(html).all("a")}
 
 

@@ -1,4 +1,4 @@
-"""What a page gives to nobody and takes from nobody: every address that Gradio has, asked in every wrong way. No browser."""
+"""What a page neither sends nor takes: every address that Gradio has is asked in every wrong way. No browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(home):
-    """Serve a page; gives what Gradio made of it."""
+    """Serve a page; yield what Gradio made of it."""
     (home / "secret.txt").write_text(SECRET, encoding="utf-8")
     blocks = page_of(BackgroundAssistant(lambda progress: Scripted()), indexed(home, expo=EXPO.text))
     serve(blocks, host="127.0.0.1", port=free_port())
@@ -44,7 +44,7 @@ def page(served):
 
 @pytest.fixture(scope="module")
 def routes(served):
-    """Give every method and address of the application, with something in the place of each parameter."""
+    """Return every method and address of the application, with something in the place of each parameter."""
     found = {(method, re.sub(r"{[^}]*}", "x", path)) for path, methods in _flat(served.app.routes) for method in methods}
     assert len(found) > 40
     return sorted(found)

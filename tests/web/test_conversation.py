@@ -1,4 +1,4 @@
-"""What a browser keeps of a chat, and what it may give back."""
+"""What a browser keeps of a chat, and what is taken back from it."""
 
 from __future__ import annotations
 

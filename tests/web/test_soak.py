@@ -28,7 +28,7 @@ WARM = 10  # updates, with a fifth of all questions, after which nothing may gro
 
 
 def held():
-    """Give the process's resident bytes, open files and threads."""
+    """Return the process's resident bytes, open files and threads."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE"), len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
