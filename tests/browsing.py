@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEncoder, count_words, document
+from fakes import FakeEncoder, count_words, decided, document
 
 from rag.config import load_config
 from rag.errors import UsageError
@@ -46,18 +46,20 @@ def answered(question, *, document=EXPO, quotes=("It had 2,500 exhibits.", "Entr
     """Return an answer that says each quote of a document, with a marker."""
     claims = [Claim(quote, Verdict.SUPPORTED, 1.0, (n,)) for n, quote in enumerate(quotes, 1)]
     cited = [
-        Citation(n, document.source, document.title, None, at, at + len(quote), quote, 1.0, document.sha256)
+        Citation(document.source, at, at + len(quote), quote, n, document.title, None, 1.0, document.sha256)
         for n, quote in enumerate(quotes, 1)
         for at in [document.text.index(quote)]
     ]
     hits = (Hit(Passage(document, 0, 0, 20, document.title), 1, 0.5, 0.8, 1.0),)
     text = " ".join(f"{quote} [{n}]" for n, quote in enumerate(quotes, 1))
-    return Answer(question, question, text, status, 0.9, tuple(claims), tuple(cited), hits)
+    return Answer(question, question, text, status, decided(), tuple(claims), tuple(cited), hits)
 
 
 def refused(question):
-    text = "The articles do not answer this. The closest articles are “The expo” (news/expo.txt)."
-    return replace(answered(question, quotes=(), status=Status.REFUSED), text=text)
+    reason = "The articles do not answer this."
+    text = f"{reason} The closest articles are “The expo” (news/expo.txt)."
+    answer = answered(question, quotes=(), status=Status.REFUSED)
+    return replace(answer, text=text, reason=reason, closest=answer.hits)
 
 
 class Scripted:

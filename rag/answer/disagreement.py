@@ -13,9 +13,6 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from rag.answer.evidence import Evidence
 from rag.search.question_time import MONTH
 from rag.text import newspage
 from rag.text.words import (
@@ -35,9 +32,9 @@ from rag.text.words import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
-    from rag.answer.evidence import Sentence
+    from rag.answer.evidence import Evidence, Sentence
 
 ASKED_HELD = 0.6  # of the question's content words, that both sentences hold
 ALIKE = 0.7  # of the two sentences' other content words
@@ -169,16 +166,6 @@ def disagreements(question: str, evidence: Evidence) -> list[Disagreement]:
                 group = known | group
             groups.append(group)
     return [_sorted(group) for group in groups]
-
-
-def without(evidence: Evidence, outdated: Collection[Sentence]) -> Evidence:
-    """Give the evidence less some sentences."""
-    kept = [i for i, s in enumerate(evidence.sentences) if s not in outdated]
-    if len(kept) == len(evidence.sentences):
-        return evidence
-    rows = np.array(kept, dtype=np.intp)
-    spans = tuple(evidence.sentences[i] for i in kept)
-    return Evidence(spans, evidence.vectors[rows], evidence.likeness[rows], evidence.found[rows])
 
 
 def _sorted(group: dict[Sentence, str]) -> Disagreement:

@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rag.answer.assistant import marked
 from rag.errors import RagError, UsageError
 from rag.evaluate.measures import holds, overlap, percentile, rouge_l, token_f1
 from rag.evaluate.ratings import DOWN, UP
@@ -246,7 +245,7 @@ def details(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "status": answer.status.value if answer else None,
         "answerability": answer.answerability if answer else None,
-        "signals": answer.signals if answer else {},
+        "signals": {s.name: s.value for s in answer.decision.signals} if answer else {},
         "text": answer.text if answer else None,
         "draft": answer.draft if answer else None,
         "citations": [{"source": c.source, "quote": c.quote} for c in answer.citations] if answer else [],
@@ -267,7 +266,7 @@ def is_cited_throughout(answer: Answer) -> bool:
     rest, known = answer.text, {citation.marker for citation in answer.citations}
     for claim in answer.claims:
         if claim.markers:
-            rest = rest.replace(marked(claim), "", 1)
+            rest = rest.replace(claim.marked, "", 1)
     used = {marker for claim in answer.claims for marker in claim.markers}
     return used <= known and not any(c.isalnum() for c in rest)
 

@@ -63,6 +63,7 @@ def load_answer_models(config: Config, progress: Progress = silent) -> AnswerMod
     """
     from rag.models.generator import CausalGenerator
 
+    ensure(config.encoder, "encoder", progress=progress)
     generator_folder = ensure(config.generator, "generator", progress=progress)
     search = load_search_models(config, progress)
     generator = CausalGenerator(generator_folder, probe=probe_weights(config.generator))

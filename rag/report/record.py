@@ -102,6 +102,15 @@ def answer_record(answer: Answer, *, asked_id: object = None) -> dict[str, Any]:
             }
             for c in answer.citations
         ],
+        "closest": [
+            {
+                "source": hit.passage.document.source,
+                "start": hit.passage.start,
+                "end": hit.passage.end,
+                "quote": hit.passage.text,
+            }
+            for hit in answer.closest
+        ],
         "hits": hit_records(answer.hits),
         "notes": list(answer.notes),
         "timings_ms": dict(answer.timings_ms),

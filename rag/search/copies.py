@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from rag.text import newspage
 from rag.text.sentences import sentences
 from rag.text.words import NEGATIONS, POLES, content_terms, measured, names, numbers, plain_number, stem, words
-from rag.types import Citation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rag.types import Hit, Passage
+    from rag.types import Citation, Hit, Passage
 
 SAME_WORDS = 0.8  # of two sentences' content words, or all but one of each where they share ENOUGH
 ENOUGH = 5
@@ -115,16 +114,16 @@ def copies_of(citation: Citation, hits: Sequence[Hit]) -> tuple[Citation, ...]:
         for start, end in _spans(passage.text):
             if _saying(passage.text[start:end]).is_like(_saying(citation.quote)):
                 a, b = passage.start + start, passage.start + end
-                found[document.source] = Citation(
-                    citation.marker,
-                    document.source,
-                    document.title,
-                    document.published,
-                    a,
-                    b,
-                    document.text[a:b],
-                    citation.support,
-                    document.sha256,
+                quote = document.text[a:b]
+                found[document.source] = replace(
+                    citation,
+                    source=document.source,
+                    start=a,
+                    end=b,
+                    quote=quote,
+                    title=document.title,
+                    published=document.published,
+                    sha256=document.sha256,
                 )
                 break
     return tuple(found[source] for source in sorted(found))

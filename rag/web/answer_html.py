@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from rag.types import Answer, Citation, Claim, Hit
     from rag.web.conversation import Conversation, Turn
 
-CLOSEST = 3  # articles shown below a refusal
-CLOSEST_LEAD = " The closest article"  # begins the list that ends a refusal's text, which is shown as buttons here
-
 
 def conversation(turns: Sequence[Turn]) -> str:
     """Render the turns, oldest first.
@@ -182,15 +179,12 @@ def _with_unbacked(claim: Claim) -> str:
 
 
 def _refusal(index: int, answer: Answer) -> list[str]:
-    nearest: dict[tuple[str, str], Hit] = {}
-    for hit in answer.hits:
-        nearest.setdefault((hit.passage.document.source, hit.passage.heading), hit)
     cards = "".join(
         f'<li><button type="button" data-open="{index}.h{hit.rank}"><strong dir="auto">{shown(hit.passage.heading)}</strong>'
         f"{about(hit.passage.document.published, hit.passage.document.source)}</button></li>"
-        for hit in list(nearest.values())[:CLOSEST]
+        for hit in answer.closest
     )
-    said = f'<p class="refusal" dir="auto">{shown(answer.text.partition(CLOSEST_LEAD)[0])}</p>'
+    said = f'<p class="refusal" dir="auto">{shown(answer.reason)}</p>'
     return [said, f'<p class="label">Closest articles</p><ul class="sources closest">{cards}</ul>'] if cards else [said]
 
 

@@ -121,11 +121,12 @@ _CONVERSATION = TypeAdapter(Conversation)
 def _answer_without_texts(answer: Answer | None) -> Answer | None:
     if answer is None:
         return None
-    hits = tuple(
-        replace(hit, passage=_passage_without_text(hit.passage), copies=tuple(map(_passage_without_text, hit.copies)))
-        for hit in answer.hits
-    )
-    return replace(answer, hits=hits, prompt=())
+    hits, closest = (tuple(map(_hit_without_texts, hits)) for hits in (answer.hits, answer.closest))
+    return replace(answer, hits=hits, closest=closest, prompt=())
+
+
+def _hit_without_texts(hit: Hit) -> Hit:
+    return replace(hit, passage=_passage_without_text(hit.passage), copies=tuple(map(_passage_without_text, hit.copies)))
 
 
 def _passage_without_text(passage: Passage) -> Passage:
@@ -147,6 +148,7 @@ def _answer_with_texts(answer: Answer | None, document: Callable[[str], Document
     return replace(
         answer,
         hits=tuple(found for hit in answer.hits if (found := _hit(hit, now))),
+        closest=tuple(found for hit in answer.closest if (found := _hit(hit, now))),
         citations=tuple(_citation(citation, now) for citation in answer.citations),
     )
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from contract import check_answer
-from fakes import CountingEncoder, FakeChecker, document
+from fakes import CountingEncoder, FakeChecker, decided, document
 from rich.console import Console
 
 import rag.cli.doctor
@@ -72,9 +72,9 @@ def answer(question="How many?", *, source="a.txt", title="Expo", text=TEXT, end
         "standalone_question": question,
         "text": f"{quote.rstrip('.')} [1].",
         "status": Status.ANSWERED,
-        "answerability": 0.9,
+        "decision": decided(),
         "claims": (Claim(quote, Verdict.SUPPORTED, 1.0, (1,)),),
-        "citations": (Citation(1, source, title, "2024-09-27", 0, end, quote, 1.0, doc.sha256),),
+        "citations": (Citation(source, 0, end, quote, 1, title, "2024-09-27", 1.0, doc.sha256),),
         "hits": (Hit(Passage(doc, 0, 0, len(text), title), 1, 0.5, 0.8, 1.0),),
         "notes": (),
         "timings_ms": {"read": 1.5},

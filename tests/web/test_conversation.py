@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from fakes import document
+from fakes import decided, document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +30,7 @@ QUOTE = "It had 2,500 exhibits."
 
 def cited(of, **changes):
     at = of.text.index(QUOTE)
-    return replace(Citation(1, of.source, of.title, None, at, at + len(QUOTE), QUOTE, 1.0, of.sha256), **changes)
+    return replace(Citation(of.source, at, at + len(QUOTE), QUOTE, 1, of.title, None, 1.0, of.sha256), **changes)
 
 
 def answer():
@@ -42,7 +42,7 @@ def answer():
         "How many?",
         f"{QUOTE[:-1]} [1].",
         Status.ANSWERED,
-        0.9,
+        decided(),
         (Claim(QUOTE, Verdict.SUPPORTED, 1.0, (1,)),),
         (cited(EXPO, copies=(cited(COPY),)),),
         (hit,),
