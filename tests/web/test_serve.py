@@ -12,6 +12,9 @@ from browsing import ROOT
 
 import rag.__main__
 
+NEED_GRADIO = ["closed_gradio", "handlers", "page"]
+OTHERS = [f"rag.web.{path.stem}" for path in (ROOT / "rag" / "web").glob("[a-z]*.py") if path.stem not in NEED_GRADIO]
+
 
 def python(folder, code):
     """Run code in a process of its own, whose home and temporary folder are a new one; return what it prints."""
@@ -20,15 +23,15 @@ def python(folder, code):
     return subprocess.run([sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("module", ["ui", "rag.web.serve", "rag.web.environment"])
-def test_importing_what_starts_the_page_sets_nothing_makes_no_file_and_leaves_gradio_alone(module, tmp_path):
+@pytest.mark.parametrize("modules", ["ui", "rag.web.serve", ", ".join(OTHERS)], ids=["ui", "serve", "all but those of Gradio"])
+def test_importing_what_starts_the_page_sets_nothing_makes_no_file_and_leaves_gradio_alone(modules, tmp_path):
     unchanged = "print(dict(os.environ) == before, 'gradio' in sys.modules)"
-    code = f"import os, sys; before = dict(os.environ); import {module}; {unchanged}"
+    code = f"import os, sys; before = dict(os.environ); import {modules}; {unchanged}"
     assert python(tmp_path, code).split() == ["True", "False"]
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", ["page", "handlers", "closed_gradio"])
+@pytest.mark.parametrize("module", NEED_GRADIO)
 def test_what_needs_gradio_cannot_be_imported_before_the_environment_is_prepared(module, tmp_path):
     code = (
         f"import sys\ntry: import rag.web.{module}\nexcept ImportError as error: print(error, 'gradio' in sys.modules)\n"
