@@ -79,7 +79,7 @@ def refusal(**changes):
 
 
 def hostile(payload):
-    """Give a conversation that says a payload wherever data is shown."""
+    """Return a conversation that says a payload wherever data is shown."""
     doc = replace(document(payload, f"Before.\n{payload}\nAfter.", title=payload, sha256="0" * 64), published=payload)
     claims = (Claim(payload, Verdict.PARTLY, 0.5, (1,), (Check("x", False, payload),)),)
     answered = answer(doc=doc, claims=claims, citations=(citation(1, payload, doc),), standalone_question=payload)
