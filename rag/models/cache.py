@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from rag.errors import ConfigError, ModelDamaged, ModelError, ModelMissing
 from rag.models import convert
-from rag.models.fetch import fetch_files, fetch_snapshot, sha256_of
+from rag.models.fetch import fetch_files, find_on_hub, sha256_of
 from rag.models.manifest import read_manifest, read_trained
 
 if TYPE_CHECKING:
@@ -203,19 +203,12 @@ def _refuse_offline(spec: str, folder: Path) -> None:
 
 def _build(spec: str, role: Role | None, folder: Path, staging: Path, progress: Progress) -> None:
     """Fetch, convert where needed, and publish."""
-    files = staging / "files"
-    if model := MANIFEST.get(spec):
-        _require_space(model, folder, staging)
-        origin = fetch_files(model, staging, progress)
-        ready = _converted(model, staging, progress) if model.is_gguf else files
-        about = {"role": model.role, "repository": model.repository, "revision": model.revision, "licence": model.licence}
-        upstream = {file.path: file.sha256 for file in model.files}
-    else:
-        shutil.rmtree(files, ignore_errors=True)
-        commit, licence = fetch_snapshot(spec, files, progress)
-        origin, ready = "hub", files
-        role = role or ("encoder" if (files / "modules.json").is_file() else "generator")
-        about, upstream = {"role": role, "repository": spec, "revision": commit, "licence": licence}, {}
+    model = MANIFEST.get(spec) or find_on_hub(spec, role)
+    _require_space(model, folder, staging)
+    origin = fetch_files(model, staging, progress)
+    ready = _converted(model, staging, progress) if model.is_gguf else staging / "files"
+    about = {"role": model.role, "repository": model.repository, "revision": model.revision, "licence": model.licence}
+    upstream = {file.path: file.sha256 for file in model.files if file.sha256}
     progress(f"{spec}: storing", 0, 0)
     _publish(ready, folder, {"name": spec, **about, "origin": origin, "upstream": upstream})
 

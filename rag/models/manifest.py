@@ -15,7 +15,10 @@ Role = Literal["encoder", "generator"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as upstream publishes it; ``members`` are the paths in the wheels whose bytes, joined in order, are its bytes."""
+    """A file as upstream publishes it; ``members`` are the paths in the wheels whose bytes, joined in order, are its bytes.
+
+    ``sha256`` is empty where the hub names none, as for the small files of a model that is not pinned.
+    """
 
     path: str
     bytes: int
