@@ -32,10 +32,11 @@ from rag.answer import prompt
 from rag.answer.evidence import Excerpt, excerpts, gather
 from rag.config import load_config
 from rag.evaluate.measures import holds
-from rag.models.cache import checker_files, ensure
+from rag.models.cache import ensure
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.models.loading import checker_files
 from rag.models.probe import AFTER, ASKED, Head
 from rag.types import Document, Encoder, Finder, Hit, Message, Passage
 

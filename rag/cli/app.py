@@ -369,8 +369,9 @@ def models(name: ModelName = None, fetch: Fetch = False, index: Index = None) ->
     """List the models with origin, licence and hash, or fetch them."""
     from rich import filesize
 
-    from rag.models.cache import CHECKER, installed
     from rag.models.cache import fetch as fetch_model
+    from rag.models.cache import installed
+    from rag.models.trained import CHECKER
 
     config = _config(index)
     if name and not fetch:
@@ -427,8 +428,8 @@ def load_encoder(config: Config, meter: Meter) -> SentenceEncoder:
 
 def load_checker(config: Config, meter: Meter) -> Checker | None:
     """Load the checker alone; None where it is switched off or left out."""
-    from rag.models.cache import checker_files
     from rag.models.checker import Checker
+    from rag.models.loading import checker_files
 
     files = checker_files(progress=meter.model) if config.checker else None
     return Checker(*files) if files else None

@@ -13,8 +13,9 @@ from rag.config import load_config
 from rag.errors import RagError
 from rag.index.store import Store
 from rag.index.vector_file import Vectors
-from rag.models.cache import CHECKER, cache_folder, checker_weights, ensure, probe_weights, verify
+from rag.models.cache import cache_folder, ensure, verify
 from rag.models.encoder import SentenceEncoder
+from rag.models.trained import CHECKER, checker_weights, probe_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,21 +20,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock
 
 from rag.errors import ConfigError, ModelDamaged, ModelError, ModelMissing
-from rag.models import convert
+from rag.models import convert, trained
 from rag.models.fetch import fetch_files, find_on_hub, sha256_of
-from rag.models.manifest import read_manifest, read_trained
+from rag.models.manifest import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rag.models.fetch import Progress
-    from rag.models.manifest import Model, Role, Trained
+    from rag.models.manifest import Model, Role
+    from rag.models.trained import Trained
 
 MANIFEST = read_manifest()
-CHECKER = read_trained("checker")
-CHECKER_WEIGHTS = Path(__file__).with_name("checker.safetensors")
-PROBE = read_trained("probe")
-PROBE_WEIGHTS = Path(__file__).with_name("probe.safetensors")
 RECORD = "manifest.json"
 State = Literal["ready", "absent", "damaged"]
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -114,43 +111,6 @@ def fetch(spec: str, role: Role | None = None, *, progress: Progress = silent) -
     return folder
 
 
-def checker_weights() -> Path | None:
-    """Give the file of the checker's weights; None where it was left out, and everything works without.
-
-    :raises ModelDamaged: it has other bytes than ``checker.toml`` names.
-    """
-    return _weights(CHECKER_WEIGHTS, CHECKER, "install again, or set checker = false")
-
-
-def probe_weights(generator: str) -> Path | None:
-    """Give the file of the weights of the probe of a generator's states; None where it has none, and everything works without.
-
-    :raises ModelDamaged: it has other bytes than ``probe.toml`` names.
-    """
-    return _weights(PROBE_WEIGHTS, PROBE, "install again") if generator == PROBE.base else None
-
-
-def _weights(file: Path, trained: Trained, remedy: str) -> Path | None:
-    if not file.is_file():
-        return None
-    if (actual := sha256_of(file)) != trained.sha256:
-        raise ModelDamaged(f"{file} has SHA-256 {actual} instead of {trained.sha256}; {remedy}")
-    return file
-
-
-def checker_files(*, progress: Progress = silent) -> tuple[Path, Path] | None:
-    """Give the checker's weights and the folder of the encoder that they are laid over, whatever encoder is configured.
-
-    :raises ModelMissing, ModelDamaged: as :func:`ensure`; the message says also how to go without.
-    """
-    if not (weights := checker_weights()):
-        return None
-    try:
-        return weights, ensure(CHECKER.base, "encoder", progress=progress)
-    except (ModelMissing, ModelDamaged) as error:
-        raise type(error)(f"{error}; the checker needs it, checker = false does without") from error
-
-
 def verify(spec: str) -> None:
     """Hash every file of a cached model again (about a second per gigabyte); of a local folder nothing is known.
 
@@ -170,8 +130,8 @@ def installed() -> list[Installed]:
     root = cache_folder()
     others = sorted(path for path in root.glob("[!.]*") if path.is_dir() and path.name not in MANIFEST)
     known = [_row(root / name, model) for name, model in MANIFEST.items()]
-    checker = _trained_row("checker", CHECKER_WEIGHTS, CHECKER, checker_weights)
-    probe = _trained_row("probe", PROBE_WEIGHTS, PROBE, lambda: probe_weights(PROBE.base))
+    checker = _trained_row("checker", trained.CHECKER_WEIGHTS, trained.CHECKER, trained.checker_weights)
+    probe = _trained_row("probe", trained.PROBE_WEIGHTS, trained.PROBE, lambda: trained.probe_weights(trained.PROBE.base))
     return [*known, checker, probe, *(_row(folder, None) for folder in others)]
 
 
@@ -298,13 +258,13 @@ def _require_intact(spec: str, folder: Path, *, hashes: bool) -> None:
         raise ModelDamaged(f"{spec} in {folder} is damaged: {damage}; run `rag models --fetch {spec}`")
 
 
-def _trained_row(name: str, file: Path, trained: Trained, weights: Callable[[], Path | None]) -> Installed:
+def _trained_row(name: str, file: Path, made: Trained, weights: Callable[[], Path | None]) -> Installed:
     try:
         state: State = "ready" if weights() else "absent"
     except ModelDamaged:
         state = "damaged"
     origin = "this repository" if state == "ready" else ""
-    return Installed(name, name, state, origin, trained.licence, trained.sha256, trained.bytes, file)
+    return Installed(name, name, state, origin, made.licence, made.sha256, made.bytes, file)
 
 
 def _row(folder: Path, model: Model | None) -> Installed:

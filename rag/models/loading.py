@@ -8,9 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.models.cache import CHECKER, checker_files, ensure, fetch, probe_weights, silent
+from rag.errors import ModelDamaged, ModelMissing
+from rag.models.cache import ensure, fetch, silent
+from rag.models.trained import CHECKER, checker_weights, probe_weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rag.config import Config
     from rag.models.checker import Checker
     from rag.models.encoder import SentenceEncoder
@@ -45,15 +49,30 @@ def load_encoder(config: Config, progress: Progress = silent) -> SentenceEncoder
     return SentenceEncoder(ensure(config.encoder, "encoder", progress=progress))
 
 
+def checker_files(*, progress: Progress = silent) -> tuple[Path, Path] | None:
+    """Return the checker's weights and the folder of the encoder that they are laid over, whatever encoder is configured.
+
+    :raises ModelMissing, ModelDamaged: as :func:`ensure`; the message says also how to go without.
+    """
+    if not (weights := checker_weights()):
+        return None
+    try:
+        return weights, ensure(CHECKER.base, "encoder", progress=progress)
+    except (ModelMissing, ModelDamaged) as error:
+        raise type(error)(f"{error}; the checker needs it, checker = false does without") from error
+
+
 def load_search_models(config: Config, progress: Progress = silent) -> SearchModels:
     """Load encoder and checker.
 
     :raises ModelError: one cannot be had.
     """
     from rag.models.checker import Checker
+    from rag.models.encoder import SentenceEncoder
 
+    encoder_folder = ensure(config.encoder, "encoder", progress=progress)
     files = checker_files(progress=progress) if config.checker else None
-    return SearchModels(load_encoder(config, progress), Checker(*files) if files else None)
+    return SearchModels(SentenceEncoder(encoder_folder), Checker(*files) if files else None)
 
 
 def load_answer_models(config: Config, progress: Progress = silent) -> AnswerModels:
@@ -63,6 +82,7 @@ def load_answer_models(config: Config, progress: Progress = silent) -> AnswerMod
     """
     from rag.models.generator import CausalGenerator
 
+    ensure(config.encoder, "encoder", progress=progress)
     generator_folder = ensure(config.generator, "generator", progress=progress)
     search = load_search_models(config, progress)
     generator = CausalGenerator(generator_folder, probe=probe_weights(config.generator))

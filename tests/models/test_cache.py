@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ConfigError, ModelDamaged, ModelError, ModelMissing
-from rag.models import cache, convert, fetch
+from rag.models import cache, convert, fetch, trained
 from rag.models.manifest import File, Model, Wheel, model_of
 
 REVISION = "0" * 40
@@ -539,21 +539,21 @@ def test_a_hub_model_with_a_path_that_leads_out_of_its_folder_is_refused(hub, tm
 def test_the_list_names_every_known_model_before_anything_is_fetched(home):
     *rows, checker, probe = cache.installed()
     assert [row.name for row in rows] == list(cache.MANIFEST) and {row.state for row in rows} == {"absent"}
-    assert (checker.name, checker.state, checker.sha256) == ("checker", "ready", cache.CHECKER.sha256)
-    assert (probe.name, probe.state, probe.sha256) == ("probe", "ready", cache.PROBE.sha256)
+    assert (checker.name, checker.state, checker.sha256) == ("checker", "ready", trained.CHECKER.sha256)
+    assert (probe.name, probe.state, probe.sha256) == ("probe", "ready", trained.PROBE.sha256)
     assert all(row.bytes > 10**7 and row.licence == "Apache-2.0" for row in rows)
 
 
 def test_the_checkers_weights_are_those_that_were_trained_or_refused_by_name(tmp_path, monkeypatch):
-    assert cache.checker_weights() == cache.CHECKER_WEIGHTS
-    assert cache.CHECKER_WEIGHTS.stat().st_size == cache.CHECKER.bytes < 48_000_000
+    assert trained.checker_weights() == trained.CHECKER_WEIGHTS
+    assert trained.CHECKER_WEIGHTS.stat().st_size == trained.CHECKER.bytes < 48_000_000
     other = tmp_path / "checker.safetensors"
-    monkeypatch.setattr(cache, "CHECKER_WEIGHTS", other)
-    assert cache.checker_weights() is None
+    monkeypatch.setattr(trained, "CHECKER_WEIGHTS", other)
+    assert trained.checker_weights() is None
     assert [row.state for row in cache.installed() if row.name == "checker"] == ["absent"]
     other.write_bytes(b"other")
     with pytest.raises(ModelDamaged, match=rf"checker\.safetensors has SHA-256 {sha256(b'other')} instead of"):
-        cache.checker_weights()
+        trained.checker_weights()
     assert [row.state for row in cache.installed() if row.name == "checker"] == ["damaged"]
 
 
