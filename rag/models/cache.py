@@ -1,4 +1,4 @@
-"""Where weights come from: a name, a folder or a hub id becomes a local folder that loads without a network.
+"""Keeps models on disk: turns a name, a folder or a hub id into a local folder that loads without a network.
 
 Folders are cached under ``RAG_HOME`` and appear there by one rename, complete: a kill at any moment leaves either nothing or
 the finished folder. Each holds a ``manifest.json`` that says where its bytes came from and what their hashes are.
@@ -39,7 +39,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A row of ``rag models``. ``origin`` is empty while absent; ``sha256`` is that of the weights as upstream has them."""
+    """A row of ``rag models``. ``origin`` is empty while the model is absent; ``sha256`` is the hash of upstream's weights."""
 
     name: str
     role: str
@@ -56,7 +56,7 @@ def silent(description: str, done_bytes: int, total_bytes: int) -> None:
 
 
 def cache_folder() -> Path:
-    """Say where models are kept: ``RAG_HOME``, else the platform's cache folder."""
+    """Return the folder that models are kept in: it lies in ``RAG_HOME``, else in the platform's cache folder."""
     if home := os.environ.get("RAG_HOME"):
         return Path(home).expanduser().absolute() / "models"
     if sys.platform == "win32":
@@ -69,14 +69,14 @@ def cache_folder() -> Path:
 
 
 def ensure(spec: str, role: Role, *, progress: Progress = silent) -> Path:
-    """Give the local folder of a model, fetching it the first time.
+    """Return the local folder of a model, which is fetched the first time.
 
-    The folder's file sizes are compared with its record, not its hashes, which would take seconds: see :func:`verify`.
+    The sizes of its files are compared with its record. Their hashes are not, which would take seconds: see :func:`verify`.
 
     :param spec: a folder with a ``config.json``, a name that ``rag models`` lists, or a hub id such as ``org/name``.
-    :param role: what it is wanted for; a known model of another role is refused.
+    :param role: what the model is wanted for; a known model of another role is refused.
     :raises ConfigError: there can be no such model.
-    :raises ModelMissing: it is not in the cache and could not be fetched, or ``HF_HUB_OFFLINE`` forbids it.
+    :raises ModelMissing: the model is not in the cache and could not be fetched, or ``HF_HUB_OFFLINE`` forbids it.
     :raises ModelDamaged: the cached folder is not what was written, or the bytes fetched are not those that were pinned.
     """
     if local := _local(spec):
@@ -89,7 +89,7 @@ def ensure(spec: str, role: Role, *, progress: Progress = silent) -> Path:
 
 
 def fetch(spec: str, role: Role | None = None, *, progress: Progress = silent) -> Path:
-    """Give the local folder of a model, fetching it unless the cached one has every recorded hash.
+    """Return the local folder of a model, which is fetched unless the cached one has every recorded hash.
 
     :raises ConfigError, ModelMissing, ModelDamaged: as :func:`ensure`.
     :raises ModelError: the one-time conversion failed.
@@ -112,9 +112,9 @@ def fetch(spec: str, role: Role | None = None, *, progress: Progress = silent) -
 
 
 def verify(spec: str) -> None:
-    """Hash every file of a cached model again (about a second per gigabyte); of a local folder nothing is known.
+    """Check the hash of every file of a cached model (about a second per gigabyte); a local folder has no record to check.
 
-    :raises ModelMissing: it is not in the cache.
+    :raises ModelMissing: the model is not in the cache.
     :raises ModelDamaged: a file is missing or has other bytes.
     """
     if _local(spec):
@@ -126,7 +126,7 @@ def verify(spec: str) -> None:
 
 
 def installed() -> list[Installed]:
-    """List the known models, then what else is in the cache."""
+    """Return the known models, then what else is in the cache."""
     root = cache_folder()
     others = sorted(path for path in root.glob("[!.]*") if path.is_dir() and path.name not in MANIFEST)
     known = [_row(root / name, model) for name, model in MANIFEST.items()]
@@ -141,7 +141,7 @@ def _local(spec: str) -> Path | None:
 
 
 def _cached(spec: str, role: Role | None) -> Path:
-    """Say where the model is kept, or would be."""
+    """Return the folder that the model is kept in, or would be."""
     if model := MANIFEST.get(spec):
         if role not in (None, model.role):
             fitting = ", ".join(name for name, other in MANIFEST.items() if other.role == role)
@@ -162,7 +162,7 @@ def _refuse_offline(spec: str, folder: Path) -> None:
 
 
 def _build(spec: str, role: Role | None, folder: Path, staging: Path, progress: Progress) -> None:
-    """Fetch, convert where needed, and publish."""
+    """Fetch a model, convert it where needed, and put it in ``folder``."""
     model = MANIFEST.get(spec) or find_on_hub(spec, role)
     _require_space(model, folder, staging)
     origin = fetch_files(model, staging, progress)
@@ -183,7 +183,7 @@ def _require_space(model: Model, folder: Path, staging: Path) -> None:
 
 
 def _converted(model: Model, staging: Path, progress: Progress) -> Path:
-    """Convert the GGUF in a process of its own, into a folder of its own: a killed run's child may still be writing."""
+    """Convert the GGUF in a process of its own and return its folder, a new one: a killed run's child may still be writing."""
     for leftover in staging.glob("ready-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     ready = staging / f"ready-{os.getpid()}"
@@ -199,8 +199,8 @@ def _converted(model: Model, staging: Path, progress: Progress) -> Path:
 
 
 def _publish(ready: Path, folder: Path, record: dict[str, Any]) -> None:
-    """Write the record last and rename the folder into place."""
-    (ready / RECORD).unlink(missing_ok=True)  # of a run that was killed before the rename
+    """Write the record as the last file and rename the folder into place."""
+    (ready / RECORD).unlink(missing_ok=True)  # left by a run that was killed before the rename
     files = {}
     for path in sorted(path for path in ready.rglob("*") if path.is_file()):
         path.chmod(0o644)  # safetensors writes 0600, and another user may run what this one fetched
@@ -218,7 +218,7 @@ def _publish(ready: Path, folder: Path, record: dict[str, Any]) -> None:
 def _sync(path: Path) -> None:
     """Make sure that a file, or the names in a folder, would survive a power cut."""
     if path.is_dir() and sys.platform == "win32":
-        return  # cannot be opened there
+        return  # folders cannot be opened there
     descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -227,7 +227,7 @@ def _sync(path: Path) -> None:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """Read what was written with the folder; empty when that cannot be read."""
+    """Return the record of a cached folder; empty when it cannot be read."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -236,7 +236,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _damage(folder: Path, model: Model | None, *, hashes: bool) -> str:
-    """Say what is wrong with a cached folder; nothing when all is well."""
+    """Return what is wrong with a cached folder in words; empty when all is well."""
     record = _record(folder)
     if not record:
         return f"{RECORD} is missing or unreadable"

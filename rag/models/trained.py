@@ -1,6 +1,6 @@
-"""The weights that ``training/`` made and that lie beside this module: what they must be, and whether they are there.
+"""The weights that ``training/`` made, which lie beside this module: their recorded hashes, and whether they are there.
 
-``checker.toml`` and ``probe.toml`` say what they must be.
+The records are ``checker.toml`` and ``probe.toml``.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ PROBE_WEIGHTS = Path(__file__).with_name("probe.safetensors")
 
 
 def checker_weights() -> Path | None:
-    """Return the file of the checker's weights; None where it was left out, and everything works without.
+    """Return the file of the checker's weights; None where it is not installed, and everything works without.
 
-    :raises ModelDamaged: it has other bytes than ``checker.toml`` names.
+    :raises ModelDamaged: the file has other bytes than ``checker.toml`` names.
     """
     return _weights(CHECKER_WEIGHTS, CHECKER, "install again, or set checker = false")
 
 
 def probe_weights(generator: str) -> Path | None:
-    """Return the file of the probe's weights; None where the generator has no probe, and everything works without.
+    """Return the file of the weights of a generator's probe; None where it has none, and everything works without.
 
-    :raises ModelDamaged: it has other bytes than ``probe.toml`` names.
+    :raises ModelDamaged: the file has other bytes than ``probe.toml`` names.
     """
     return _weights(PROBE_WEIGHTS, PROBE, "install again") if generator == PROBE.base else None
 
