@@ -24,10 +24,11 @@ from rag.evaluate.gold import load_questions
 from rag.evaluate.measures import holds
 from rag.index.indexer import index_folder
 from rag.index.store import Store
-from rag.models.cache import checker_files, probe_weights
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.models.loading import checker_files
+from rag.models.trained import probe_weights
 from rag.search.reranking import retriever_over
 from rag.types import Options, Scope, Status
 from rag.web.answering import SharedAssistant, with_question

@@ -14,7 +14,8 @@ from rag.errors import RagError
 from rag.index.store import Store
 from rag.index.vector_file import Vectors
 from rag.models import loading
-from rag.models.cache import CHECKER, cache_folder, checker_weights, probe_weights, verify
+from rag.models.cache import cache_folder, verify
+from rag.models.trained import CHECKER, checker_weights, probe_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -27,6 +27,7 @@ import rag.__main__  # adds the verb `ui`
 import rag.answer.assistant
 import rag.cli.doctor
 import rag.models.cache
+import rag.models.trained
 from rag.cli import app, asking
 from rag.cli.terminal import one_line
 from rag.errors import IndexMissing, ModelMissing, UsageError
@@ -936,7 +937,7 @@ def test_the_doctor_tells_of_the_checker_switched_off_left_out_or_damaged(monkey
         return next(finding for finding in rag.cli.doctor.examine(tmp_path) if finding.subject == "checker")
 
     assert told().detail.startswith("bytes as recorded")
-    monkeypatch.setattr(rag.models.cache, "CHECKER_WEIGHTS", tmp_path / "checker.safetensors")
+    monkeypatch.setattr(rag.models.trained, "CHECKER_WEIGHTS", tmp_path / "checker.safetensors")
     assert told().detail.startswith("absent")
     (tmp_path / "checker.safetensors").write_bytes(b"other")
     assert "set checker = false" in told().problem
