@@ -33,7 +33,7 @@ from rag.config import Config, load_config  # noqa: E402
 from rag.errors import RagError, UsageError  # noqa: E402
 from rag.evaluate.ratings import rate  # noqa: E402
 from rag.files.formats import MAX_BYTES  # noqa: E402
-from rag.index.store import Store  # noqa: E402
+from rag.index.reader import Reader  # noqa: E402
 from rag.models.cache import ensure, installed  # noqa: E402
 from rag.models.encoder import SentenceEncoder  # noqa: E402
 from rag.report.export import exported, file_name  # noqa: E402
@@ -507,7 +507,7 @@ def launch(*, index: Path, host: str = "127.0.0.1", port: int = 7860, auth: str 
     :raises RagError: there is no index, or the address cannot be used.
     """
     config = load_config(index=index)
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         examples = example_questions(store)
     opening = Opening(partial(_assistant, config))
     ready = [model.name for model in installed() if model.role == "generator" and model.state == "ready"]

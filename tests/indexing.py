@@ -8,7 +8,8 @@ import time
 from fakes import FakeEncoder, count_words
 
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.integrity import check
+from rag.index.reader import Reader
 
 CARS = "The ministry counted the electric cars that were sold in Lahore last year, and found more than in Karachi.\n"
 SHIPS = "The harbour of Gwadar received ships with grain from the north, which the council had ordered in spring.\n"
@@ -49,8 +50,8 @@ def figures(summary):
 
 def content(folder):
     """What the index of ``folder`` says, and that it is sound."""
-    with Store.open(folder.parent / "index") as store:
-        assert store.check() == []
+    with Reader.open(folder.parent / "index") as store:
+        assert check(store) == []
         return {p.document.source: p.document.text for p in store.passages(store.ids().tolist()).values()}
 
 

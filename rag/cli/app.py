@@ -192,9 +192,9 @@ def _watch(folders: Sequence[Path], config: Config, update: Callable[..., Summar
 
 
 def _show_kept(config: Config) -> None:
-    from rag.index.store import Store
+    from rag.index.reader import Reader
 
-    with suppress(RagError), Store.open(config.index) as store:
+    with suppress(RagError), Reader.open(config.index) as store:
         say(f"{config.index} holds {store.counts().documents:,} articles; run the same command again to go on from there")
 
 
@@ -227,12 +227,12 @@ def ask(
 @app.command(epilog='Example: rag search "electric cars in Pakistan" --top 3')
 def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = False) -> None:
     """Show the passages that fit a question best."""
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.search.followup import check_question
     from rag.search.reranking import retriever_over
 
     config, asked = _config(index), check_question(question)
-    with _meter() as meter, Store.open(config.index) as store:
+    with _meter() as meter, Reader.open(config.index) as store:
         encoder = load_encoder(config, meter)
         retriever = retriever_over(store, config.index, encoder, load_checker(config, meter))
         hits = retriever.retrieve(asked, top_k=top)
@@ -256,7 +256,7 @@ def chat(index: Index = None) -> None:
 @app.command(epilog="Example: rag verify answer.json")
 def verify(file: Kept, index: Index = None) -> None:
     """Say whether what `rag ask --json` cited still stands there."""
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.report.verify import Standing, read_citations
     from rag.report.verify import verify as verified
 
@@ -265,7 +265,7 @@ def verify(file: Kept, index: Index = None) -> None:
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror}); name a file that `rag ask --json` wrote") from None
     console, counts = console_on(sys.stdout), dict.fromkeys(Standing, 0)
-    with Store.open(_config(index).index) as store:
+    with Reader.open(_config(index).index) as store:
         for found in verified(citations, store):
             counts[found.standing] += 1
             show_verified(console, found)
@@ -327,11 +327,11 @@ def evaluate(
 
 def _make_questions(target: Path, config: Config, number: int) -> None:
     from rag.evaluate.made_questions import make_questions
-    from rag.index.store import Store
+    from rag.index.reader import Reader
 
     if target.exists():
         raise UsageError(f"{target} exists; measure with `rag eval {target}`, or name a new file for the questions")
-    with Store.open(config.index) as store:
+    with Reader.open(config.index) as store:
         made = make_questions(list(store.passages([int(i) for i in store.ids()]).values()), number=number)
     if not made:
         raise UsageError("the articles give no question by rule: they tell no number, sum, share, year or day; write your own")

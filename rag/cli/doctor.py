@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from rag.config import load_config
 from rag.errors import RagError
-from rag.index.store import Store
+from rag.index.integrity import check
+from rag.index.reader import Reader
 from rag.index.vector_file import Vectors
 from rag.models.cache import CHECKER, cache_folder, checker_weights, ensure, probe_weights, verify
 from rag.models.encoder import SentenceEncoder
@@ -122,12 +123,12 @@ def _probe(config: Config) -> Finding:
 
 def _index(config: Config, load_encoder: Callable[[Path], Encoder] | None) -> Iterator[Finding]:
     try:
-        with Store.open(config.index) as store:
+        with Reader.open(config.index) as store:
             counts, meta = store.counts(), store.meta()
             held = (
                 f"{config.index}: {counts.documents:,} documents, {counts.passages:,} passages, from {', '.join(meta.folders)}"
             )
-            yield Finding("index", held, "; ".join(store.check()))
+            yield Finding("index", held, "; ".join(check(store)))
             yield Finding("vectors", f"those of {counts.passages:,} passages", Vectors.problem(store, config.index))
             if load_encoder is None:
                 return

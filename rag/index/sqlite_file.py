@@ -176,8 +176,13 @@ class Database:
             self._connection.execute("ROLLBACK")
 
     def damaged(self, what: str) -> IndexDamaged:
-        """Make the error that says that ``what`` is not as it was written."""
+        """Return the error that says that ``what`` is not as it was written."""
         return _damaged(self.path, what)
+
+    def mismatch(self, what: str) -> IndexMismatch:
+        """Return the error that says of the index what does not fit, ``what``."""
+        folder = self.path.parent
+        return IndexMismatch(f"the index in {folder} {what}; run `rag index FOLDER --rebuild --index {folder}`")
 
 
 @contextmanager

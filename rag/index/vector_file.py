@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.index.faiss_index import Index
-    from rag.index.store import Store
+    from rag.index.reader import Reader
 
 FILE = "vectors.faiss"
 STALE = 1 / 50  # of the vectors in the file: at a million, a reader then fetches 20,000 when it opens, in a second
@@ -42,7 +42,7 @@ _LONGEST_HEADER = 65536
 
 
 class _Origin(NamedTuple):
-    """What vectors were made of; see :class:`rag.index.store.Meta`."""
+    """What vectors were made of; see :class:`rag.index.schema.Meta`."""
 
     identity: str
     generation: int
@@ -91,7 +91,7 @@ class Vectors:
     _gone: NDArray[np.int64]
 
     @classmethod
-    def load(cls, store: Store, folder: Path) -> Self:
+    def load(cls, store: Reader, folder: Path) -> Self:
         """Give the vectors of ``store`` as of now, from the file in ``folder`` as far as that is of use.
 
         Writes nothing, and trains nothing: what the file does not give is searched exactly.
@@ -110,7 +110,7 @@ class Vectors:
             return cls(path, header.made_of, header, main, recent, gone).refreshed(store)
 
     @staticmethod
-    def write(store: Store, folder: Path) -> None:
+    def write(store: Reader, folder: Path) -> None:
         """Bring the file in ``folder`` up to ``store``, unless so little has changed that readers make up for it.
 
         :raises StoreError: the file cannot be written; the former one is intact, and readers make up for what it lacks.
@@ -133,7 +133,7 @@ class Vectors:
         _publish(path, pieces)
 
     @classmethod
-    def problem(cls, store: Store, folder: Path) -> str:
+    def problem(cls, store: Reader, folder: Path) -> str:
         """Compare the file in ``folder`` with the store; say what is wrong and what mends it, empty when nothing is."""
         path, held = folder / FILE, _read(folder / FILE)
         with store.snapshot():
@@ -145,7 +145,7 @@ class Vectors:
                 return f"{path} does not hold the index's vectors; run `rag index FOLDER --rebuild --index {folder}`"
         return ""
 
-    def _is_of(self, store: Store) -> bool:
+    def _is_of(self, store: Reader) -> bool:
         """Say whether these are the passages of the store, and, as far as they are kept exactly, their vectors."""
         ids, vectors = faiss_index.content(self._main)
         held = np.union1d(np.setdiff1d(ids, self._gone), faiss_index.content(self._recent)[0])
@@ -160,11 +160,11 @@ class Vectors:
     def __len__(self) -> int:
         return int(self._main.ntotal) - len(self._gone) + int(self._recent.ntotal)
 
-    def is_current(self, store: Store) -> bool:
+    def is_current(self, store: Reader) -> bool:
         """Say whether the store has not changed since."""
         return self._made_of == _origin(store)
 
-    def refreshed(self, store: Store) -> Self:
+    def refreshed(self, store: Reader) -> Self:
         """Give the vectors of the store as of now: this object, or one with what is new and without what is gone.
 
         :raises IndexMismatch: the index has been rebuilt with another encoder.
@@ -206,7 +206,7 @@ class Vectors:
         return _best((pair for part in parts for pair in faiss_index.search(part, query, top_k, but=self._gone)), top_k)
 
     def search_among(
-        self, store: Store, ids: NDArray[np.int64], vector: NDArray[np.float32], top_k: int
+        self, store: Reader, ids: NDArray[np.int64], vector: NDArray[np.float32], top_k: int
     ) -> list[tuple[int, float]]:
         """Find what :meth:`search` would if the store held no passages but ``ids`` ``(n,)``, and compare exactly.
 
@@ -259,16 +259,16 @@ def _among(index: Index, ids: NDArray[np.int64], query: NDArray[np.float32], top
     yield from ((int(i), float(c)) for i, c in zip(found[0], cosines[0], strict=True) if i >= 0 and np.isfinite(c))
 
 
-def _origin(store: Store) -> _Origin:
+def _origin(store: Reader) -> _Origin:
     meta = store.meta()
     return _Origin(meta.identity, meta.generation, meta.encoder, meta.dimension)
 
 
-def _changes(store: Store, since: _Header) -> _Changes:
+def _changes(store: Reader, since: _Header) -> _Changes:
     return _Changes(store.ids(after=since.last), store.removed(since=since.made_of.generation))
 
 
-def _made(store: Store, dimension: int) -> Index:
+def _made(store: Reader, dimension: int) -> Index:
     """Make the index of all passages."""
     ids = store.ids()
     if len(ids) <= faiss_index.EXACT_UP_TO:
@@ -278,7 +278,7 @@ def _made(store: Store, dimension: int) -> Index:
     return _with(faiss_index.approximate(len(ids), store.vectors(sample.tolist())), store, ids)
 
 
-def _with(index: Index, store: Store, ids: NDArray[np.int64]) -> Index:
+def _with(index: Index, store: Reader, ids: NDArray[np.int64]) -> Index:
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
         index.add_with_ids(store.vectors(chunk.tolist()), chunk)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.types import Encoder, Scope
 
 CANDIDATES = 50  # of each search; deeper lists change no fused rank that is read
@@ -27,7 +27,7 @@ DEEPEST = 3200  # of each search, where copies fill the lists: an article that l
 class HybridRetriever:
     """A :class:`rag.types.Retriever` over an open store; follows what is committed while it is open."""
 
-    def __init__(self, store: Store, folder: Path, encoder: Encoder) -> None:
+    def __init__(self, store: Reader, folder: Path, encoder: Encoder) -> None:
         """Load the vectors of the index in ``folder``.
 
         :raises IndexMismatch: another encoder made the index.

@@ -16,14 +16,14 @@ from rag.types import EVERYTHING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.types import Encoder, Finder, Hit, Retriever, Scope
 
 READ = 20  # hits that are looked at, about 15 ms each; from further down few could rise among the eight that are read
 WEIGHT = 0.5  # of the finder's ranking; at 1 it costs multi-hop questions about news 2 hits in a hundred among the first four
 
 
-def retriever_over(store: Store, folder: Path, encoder: Encoder, finder: Finder | None) -> Retriever:
+def retriever_over(store: Reader, folder: Path, encoder: Encoder, finder: Finder | None) -> Retriever:
     """Search an open index in every way there is; without a ``finder`` the hits stay as the searches rank them."""
     retriever = DatedRetriever(HybridRetriever(store, folder, encoder))
     return RerankingRetriever(retriever, finder) if finder else retriever

@@ -29,7 +29,7 @@ from rag.cli import app
 from rag.cli.terminal import one_line
 from rag.errors import IndexMissing, ModelMissing, UsageError
 from rag.evaluate.ratings import rate
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.search.reranking import WEIGHT
 from rag.text.visible import on_a_terminal as plain
 from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
@@ -851,7 +851,7 @@ def slow_tool(*arguments):
 
 def sources():
     try:
-        with Store.open(Path("index")) as store:
+        with Reader.open(Path("index")) as store:
             return set(store.state())
     except IndexMissing:
         return set()

@@ -20,7 +20,7 @@ from rag.answer.assistant import Assistant
 from rag.cli.terminal import show_answer
 from rag.index.file_state import with_states
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.report.record import answer_record
 from rag.search.hybrid import HybridRetriever
 from rag.types import Citation, State, Status
@@ -54,7 +54,7 @@ def asked(folder, *, meanwhile=lambda: None):
             yield from super().generate(messages, max_new_tokens=max_new_tokens)
 
     index, encoder = folder.parent / "index", FakeEncoder()
-    store = Store.open(index)
+    store = Reader.open(index)
     generator = Slow("The expo in Multan had 2,500 exhibits.")
     with Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=3) as assistant:
         answer = assistant.ask(QUESTION)
@@ -66,7 +66,7 @@ def test_no_file_is_read_for_an_answer_that_is_refused(folder, monkeypatch):
     monkeypatch.setattr(refusal, "THRESHOLD", 1.1)
     monkeypatch.setattr(assistant, "with_states", lambda *_: pytest.fail("looked at a file"))
     index, encoder = folder.parent / "index", FakeEncoder()
-    store, generator = Store.open(index), ScriptedGenerator("The expo in Multan had 2,500 exhibits.")
+    store, generator = Reader.open(index), ScriptedGenerator("The expo in Multan had 2,500 exhibits.")
     with Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=3) as refusing:
         assert refusing.ask(QUESTION).status is Status.REFUSED
 
@@ -209,7 +209,7 @@ def test_of_a_hundred_files_each_changed_one_is_flagged_and_no_other(tmp_path):
                 (folder / source).unlink()
             case _:
                 os.utime(folder / source)
-    with Store.open(tmp_path / "index") as store:
+    with Reader.open(tmp_path / "index") as store:
         known = store.state()
         cited = [Citation(1, source, "", None, 0, 1, "T", 1.0, known[source].sha256) for source in texts]
         assert {c.source: c.state for c in with_states(cited, store)} == expected

@@ -20,7 +20,10 @@ from hypothesis import strategies as st
 
 from rag.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreError
 from rag.index import sqlite_file
-from rag.index.store import FILE, Store
+from rag.index.integrity import check
+from rag.index.reader import Reader
+from rag.index.schema import FILE
+from rag.index.writer import Writer
 from rag.types import EVERYTHING, Scope
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12 and later
@@ -47,7 +50,7 @@ HOSTILE = [
 
 @pytest.fixture
 def index(tmp_path):
-    with Store.open(tmp_path / "index", writable=True) as store:
+    with Writer.open(tmp_path / "index") as store:
         put(store, document("a.txt", "Old cars were running. Trains wait."), document("b.txt", "Old cars were running."))
     return tmp_path / "index"
 
@@ -79,7 +82,7 @@ def all_passages(store):
 
 
 def test_identical_text_in_two_files_is_two_passages(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         found = store.passages([i for i, _ in store.search_text(["cars"], top_k=9)])
     assert {(p.document.source, p.text) for p in found.values()} == {
         ("a.txt", "Old cars were running."),
@@ -88,98 +91,98 @@ def test_identical_text_in_two_files_is_two_passages(index):
 
 
 def test_a_passage_comes_back_equal_with_one_document_object_per_document(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         read = all_passages(store)
         assert read[:2] == sentence_passages(document("a.txt", "Old cars were running. Trains wait."))
         assert read[0].document is read[1].document
 
 
 def test_passages_come_in_the_order_asked_for_without_those_that_are_gone(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         assert list(store.passages([3, 99, 1])) == [3, 1]
 
 
 def test_vectors_read_with_passages_stand_in_the_order_of_the_passages(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         passages, vectors = store.passages_and_vectors([3, 99, 1])
         assert vectors == pytest.approx(FakeEncoder().encode([passage.text for passage in passages.values()]), abs=1e-3)
         assert len(vectors) == 2
 
 
 def test_vectors_are_those_put_in_to_float16(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         expected = FakeEncoder().encode([passage.text for passage in all_passages(store)])
         assert store.vectors(store.ids().tolist()) == pytest.approx(expected, abs=1e-3)
         assert store.vectors([]).shape == (0, 64)
 
 
 def test_replacing_a_document_leaves_nothing_of_the_old_one(index):
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         put(store, document("a.txt", "Ships sail."))
         assert [(hit, store.passages([hit])[hit].document.source) for hit, _ in store.search_text(["cars"], top_k=9)] == [
             (3, "b.txt")
         ]
         assert store.search_text(["trains"], top_k=9) == []
         assert store.counts() == (2, 2)
-        assert store.check() == []
+        assert check(store) == []
 
 
 def test_removed_documents_are_found_no_more_and_unknown_ones_are_passed_over(index):
-    with Store.open(index, writable=True) as store:
-        with store.transaction():
-            store.remove(["a.txt", "never.txt"])
+    with Writer.open(index) as store:
+        with store.transaction() as transaction:
+            transaction.remove(["a.txt", "never.txt"])
         assert list(store.state()) == ["b.txt"]
         assert [i for i, _ in store.search_text(["cars", "trains"], top_k=9)] == [3]
-        assert store.check() == []
+        assert check(store) == []
 
 
 def test_an_id_is_never_used_again(index):
-    with Store.open(index, writable=True) as store:
-        with store.transaction():
-            store.clear()
+    with Writer.open(index) as store:
+        with store.transaction() as transaction:
+            transaction.clear()
         put(store, document("c.txt", "Ships sail."))
         assert store.ids().tolist() == [4]
-        assert store.check() == []
+        assert check(store) == []
 
 
 def test_a_renamed_document_keeps_its_passages(index):
-    with Store.open(index, writable=True) as store:
-        with store.transaction():
-            store.rename("b.txt", document("z/b.txt", "Old cars were running.", title="b.txt"), size=21, mtime_ns=7)
+    with Writer.open(index) as store:
+        with store.transaction() as transaction:
+            transaction.rename("b.txt", document("z/b.txt", "Old cars were running.", title="b.txt"), size=21, mtime_ns=7)
         assert store.passages([3])[3].document.source == "z/b.txt"
         assert store.state()["z/b.txt"].mtime_ns == 7
-        assert store.check() == []
+        assert check(store) == []
 
 
 def test_an_unknown_source_has_no_passages_and_no_vectors(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         passages, vectors = store.embedded("never.txt")
         assert (passages, vectors.shape) == ([], (0, 64))
 
 
 def test_documents_lists_what_there_is(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         assert store.documents() == [("a.txt", "a.txt", None, 35, 2), ("b.txt", "b.txt", None, 22, 1)]
 
 
 @settings(max_examples=20, deadline=None)
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 def test_any_text_is_kept_found_and_removed(text):
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder), writable=True) as store:
+    with tempfile.TemporaryDirectory() as folder, Writer.open(Path(folder)) as store:
         put(store, document("a.txt", f"{text}. zebra."))
         assert all_passages(store)[0].document.text == f"{text}. zebra."
         assert store.search_text(["zebras", text], top_k=5)
-        with store.transaction():
-            store.remove(["a.txt"])
+        with store.transaction() as transaction:
+            transaction.remove(["a.txt"])
         assert store.search_text(["zebras", text], top_k=5) == []
-        assert store.check() == []
+        assert check(store) == []
 
 
 # --- full text -------------------------------------------------------------------------------------------------------------
 
 
 def test_words_are_found_by_their_stem_and_without_accents(tmp_path):
-    with Store.open(tmp_path, writable=True) as store:
+    with Writer.open(tmp_path) as store:
         put(store, document(text="The café exhibits indigenous motorcycles."))
         for term in ("exhibit", "EXHIBITED", "cafe", "motorcycle", "indigenous motorcycles"):
             assert store.search_text([term], top_k=1), term
@@ -187,7 +190,7 @@ def test_words_are_found_by_their_stem_and_without_accents(tmp_path):
 
 
 def test_rarer_words_score_higher_and_scores_are_positive(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         hits = store.search_text(["cars", "trains"], top_k=9)
         assert hits[0][0] == 2
         assert all(score > 0 for _, score in hits)
@@ -196,7 +199,7 @@ def test_rarer_words_score_higher_and_scores_are_positive(index):
 
 @pytest.mark.parametrize("term", HOSTILE)
 def test_hostile_terms_are_words_and_never_syntax(index, term):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         alone = [i for i, _ in store.search_text([term], top_k=9)]
         assert alone == ([1, 3] if term in ("^car", "car\0") else [])
         assert [i for i, _ in store.search_text([term, "trains"], top_k=9)][:1] == [2]
@@ -210,13 +213,13 @@ def test_no_query_raises(shared_store, terms):
 
 @pytest.fixture(scope="module")
 def shared_store(tmp_path_factory):
-    with Store.open(tmp_path_factory.mktemp("index"), writable=True) as store:
+    with Writer.open(tmp_path_factory.mktemp("index")) as store:
         put(store, document())
         yield store
 
 
 def test_a_question_of_twenty_thousand_words_takes_less_than_a_second_of_computing(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         started = time.process_time()
         assert store.search_text([f"word{i}" for i in range(20_000)] + ["trains"], top_k=3)
         assert time.process_time() - started < 1
@@ -224,18 +227,18 @@ def test_a_question_of_twenty_thousand_words_takes_less_than_a_second_of_computi
 
 
 def test_the_most_common_words_are_left_out_only_where_reading_all_would_take_long(tmp_path, monkeypatch):
-    with Store.open(tmp_path, writable=True) as store:
+    with Writer.open(tmp_path) as store:
         put(store, *(document(f"{i}.txt", f"Cars {'wait' if i % 2 else 'run'}{' in Lahore' * (i == 7)}.") for i in range(10)))
 
         def found(*terms):
             return sorted(i for i, _ in store.search_text(terms, top_k=99))
 
         assert len(found("cars", "wait", "lahore")) == 10
-        monkeypatch.setattr("rag.index.store.POSTINGS", 16)
+        monkeypatch.setattr("rag.index.reader.POSTINGS", 16)
         assert len(found("cars", "wait", "lahore")) == 10
-        monkeypatch.setattr("rag.index.store.POSTINGS", 6)
+        monkeypatch.setattr("rag.index.reader.POSTINGS", 6)
         assert found("cars", "wait", "lahore") == found("wait")
-        monkeypatch.setattr("rag.index.store.POSTINGS", 3)
+        monkeypatch.setattr("rag.index.reader.POSTINGS", 3)
         assert found("cars", "wait", "lahore") == found("lahore")
         assert found("cars", "wait") == found("wait")
         assert found("cars") == list(range(1, 11))
@@ -255,7 +258,7 @@ def dated(tmp_path_factory):
         ("2022/axb.txt", "Straße", "2022-01-01"),
         ("none/EXPO.txt", "Undated", None),
     ]
-    with Store.open(tmp_path_factory.mktemp("dated"), writable=True) as store:
+    with Writer.open(tmp_path_factory.mktemp("dated")) as store:
         for source, title, day in listed:
             put(store, replace(document(source, "One car. Two trains.", title=title), published=day))
         yield store
@@ -302,7 +305,7 @@ def test_words_are_looked_for_only_among_the_ids_given_and_score_as_ever(dated):
 
 def test_a_title_that_is_no_text_any_more_is_damage_to_a_scope_too(index):
     edit(index, "UPDATE documents SET title = CAST(title AS BLOB)")
-    with Store.open(index) as store, pytest.raises(IndexDamaged, match="--rebuild"):
+    with Reader.open(index) as store, pytest.raises(IndexDamaged, match="--rebuild"):
         store.ids_in(Scope(names=("a",)))
 
 
@@ -310,10 +313,10 @@ def test_a_title_that_is_no_text_any_more_is_damage_to_a_scope_too(index):
 
 
 def test_each_commit_is_a_new_generation_and_a_failed_one_leaves_no_trace(index):
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         before = store.meta()
-        with pytest.raises(KeyboardInterrupt), store.transaction():
-            store.remove(["a.txt"])
+        with pytest.raises(KeyboardInterrupt), store.transaction() as transaction:
+            transaction.remove(["a.txt"])
             raise KeyboardInterrupt
         assert store.meta() == before
         assert store.counts() == (2, 3)
@@ -322,7 +325,7 @@ def test_each_commit_is_a_new_generation_and_a_failed_one_leaves_no_trace(index)
 
 
 def test_an_inner_transaction_is_part_of_the_outer_one(index):
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         generation = store.meta().generation
         with pytest.raises(ZeroDivisionError), store.transaction():
             put(store, document("c.txt", "Ships sail."))
@@ -331,23 +334,23 @@ def test_an_inner_transaction_is_part_of_the_outer_one(index):
 
 
 def test_a_reader_sees_each_commit_but_not_inside_a_snapshot(index):
-    with Store.open(index) as reader, Store.open(index, writable=True) as writer:
+    with Reader.open(index) as reader, Writer.open(index) as writer:
         with reader.snapshot():
             assert reader.counts().documents == 2
             put(writer, document("c.txt", "Ships sail."))
             assert reader.counts().documents == 2
         assert reader.counts().documents == 3
-    with Store.open(index) as later:
+    with Reader.open(index) as later:
         assert later.counts().documents == 3
 
 
 def test_a_vector_of_another_dimension_is_refused(index):
-    with Store.open(index, writable=True) as store, pytest.raises(IndexMismatch, match=r"64 numbers, not 16.*--rebuild"):
+    with Writer.open(index) as store, pytest.raises(IndexMismatch, match=r"64 numbers, not 16.*--rebuild"):
         put(store, document("c.txt", "Ships sail."), encoder=FakeEncoder(16))
 
 
 def test_another_encoder_is_refused_and_both_are_named(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         store.require_encoder("fake:1")
         with pytest.raises(IndexMismatch, match=r"fake:1, not other:2; run `rag index FOLDER --rebuild"):
             store.require_encoder("other:2")
@@ -364,7 +367,7 @@ def test_threads_share_a_reader_while_a_writer_commits(index):
         except BaseException as error:
             errors.append(error)
 
-    with Store.open(index) as reader, Store.open(index, writable=True) as writer:
+    with Reader.open(index) as reader, Writer.open(index) as writer:
         threads = [threading.Thread(target=read, args=(reader,)) for _ in range(4)]
         for thread in threads:
             thread.start()
@@ -380,8 +383,8 @@ def test_threads_share_a_reader_while_a_writer_commits(index):
 
 def test_opening_and_reading_creates_and_changes_no_file(index):
     before = listing(index)
-    with Store.open(index) as store:
-        store.check()
+    with Reader.open(index) as store:
+        check(store)
         store.search_text(["cars"], top_k=3)
         assert listing(index) == before
     assert listing(index) == before
@@ -389,17 +392,17 @@ def test_opening_and_reading_creates_and_changes_no_file(index):
 
 def test_reading_what_is_not_there_creates_nothing(tmp_path):
     with pytest.raises(IndexMissing, match=r"no index in .*; run `rag index FOLDER --index "):
-        Store.open(tmp_path / "none")
+        Reader.open(tmp_path / "none")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_index_without_a_document_counts_as_missing(tmp_path):
-    Store.open(tmp_path, writable=True).close()
+    Writer.open(tmp_path).close()
     with pytest.raises(IndexMissing, match="rag index FOLDER"):
-        Store.open(tmp_path)
+        Reader.open(tmp_path)
     (tmp_path / FILE).write_bytes(b"")
     with pytest.raises(IndexMissing, match="rag index FOLDER"):
-        Store.open(tmp_path)
+        Reader.open(tmp_path)
 
 
 def read_as_nobody(index, results):
@@ -407,7 +410,7 @@ def read_as_nobody(index, results):
         os.setgid(65534)
         os.setuid(65534)
     try:
-        with Store.open(index) as store:
+        with Reader.open(index) as store:
             results.put((len(store.search_text(["cars"], top_k=9)), store.counts().documents))
     except BaseException as error:
         results.put(repr(error))
@@ -421,7 +424,7 @@ def test_a_folder_that_takes_no_files_can_be_read(state):
             assert fork(put_and_be_killed, index).exitcode == -9
             assert (index / f"{FILE}-wal").stat().st_size
         else:
-            with Store.open(index, writable=True) as store:
+            with Writer.open(index) as store:
                 put(store, document("a.txt", "Old cars."))
         if state == "in WAL mode":
             edit(index, "PRAGMA journal_mode = WAL")
@@ -434,7 +437,7 @@ def test_a_folder_that_takes_no_files_can_be_read(state):
 
 
 def put_and_be_killed(index):
-    put(Store.open(index, writable=True), document("a.txt", "Old cars."))
+    put(Writer.open(index), document("a.txt", "Old cars."))
     os.kill(os.getpid(), 9)
 
 
@@ -449,22 +452,22 @@ def fork(target, *arguments):
 
 
 def kill_while_writing(index):
-    store = Store.open(index, writable=True)
-    with store.transaction():
-        store.clear()
+    store = Writer.open(index)
+    with store.transaction() as transaction:
+        transaction.clear()
         os.kill(os.getpid(), 9)
 
 
 def test_a_kill_inside_a_transaction_leaves_the_last_commit_and_a_free_lock(index):
     assert fork(kill_while_writing, index).exitcode == -9
     before = listing(index)
-    with Store.open(index) as store:
-        assert (store.counts(), store.check()) == ((2, 3), [])
+    with Reader.open(index) as store:
+        assert (store.counts(), check(store)) == ((2, 3), [])
     assert set(listing(index)) == set(before)
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         put(store, document("c.txt", "Ships sail."))
-    with Store.open(index) as store:
-        assert (store.counts().documents, store.check()) == (3, [])
+    with Reader.open(index) as store:
+        assert (store.counts().documents, check(store)) == (3, [])
 
 
 def kill_with_a_hot_journal(index):
@@ -478,32 +481,32 @@ def kill_with_a_hot_journal(index):
 def test_a_kill_while_the_journal_mode_changes_is_undone_by_the_next_reader(index):
     assert fork(kill_with_a_hot_journal, index).exitcode == -9
     assert (index / f"{FILE}-journal").stat().st_size
-    with Store.open(index) as store:
-        assert (store.counts(), store.check()) == ((2, 3), [])
+    with Reader.open(index) as store:
+        assert (store.counts(), check(store)) == ((2, 3), [])
 
 
 def test_a_second_writer_is_told_so_within_two_seconds_and_readers_go_on(index):
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         started = time.perf_counter()
         with pytest.raises(StoreError, match="another `rag index` is writing"):
-            Store.open(index, writable=True)
+            Writer.open(index)
         assert time.perf_counter() - started < 2
-        with store.transaction(), Store.open(index) as reader:
+        with store.transaction(), Reader.open(index) as reader:
             assert reader.counts().documents == 2
-    Store.open(index, writable=True).close()
+    Writer.open(index).close()
 
 
 def test_a_newer_format_is_named_and_only_a_rebuild_begins_anew(index):
     edit(index, "PRAGMA user_version = 99")
-    for writable in (False, True):
+    for kind in (Reader, Writer):
         with pytest.raises(IndexMismatch, match=r"newer version.*update footnote-rag, or run `rag index FOLDER --rebuild"):
-            Store.open(index, writable=writable)
-    with Store.open(index, writable=True, rebuild=True) as store:
+            kind.open(index)
+    with Writer.open(index, rebuild=True) as store:
         assert store.counts() == (0, 0)
 
 
 def test_an_older_format_is_read_and_brought_up_to_date_by_the_next_writer_and_loses_nothing(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         expected, schema = all_passages(store), columns(index)
     for sql in (
         "DROP INDEX passages_by_digest",
@@ -514,11 +517,11 @@ def test_an_older_format_is_read_and_brought_up_to_date_by_the_next_writer_and_l
         "PRAGMA user_version = 1",
     ):
         edit(index, sql)
-    with Store.open(index) as store:
-        assert (all_passages(store), store.noted(), store.check()) == (expected, {}, [])
-    Store.open(index, writable=True).close()
-    with Store.open(index) as store:
-        assert (all_passages(store), columns(index), store.check()) == (expected, schema, [])
+    with Reader.open(index) as store:
+        assert (all_passages(store), store.noted(), check(store)) == (expected, {}, [])
+    Writer.open(index).close()
+    with Reader.open(index) as store:
+        assert (all_passages(store), columns(index), check(store)) == (expected, schema, [])
 
 
 @pytest.mark.parametrize(
@@ -526,21 +529,21 @@ def test_an_older_format_is_read_and_brought_up_to_date_by_the_next_writer_and_l
 )
 def test_a_file_that_is_no_database_is_damaged_and_a_rebuild_begins_anew(index, content):
     (index / FILE).write_bytes(content)
-    for writable in (False, True):
+    for kind in (Reader, Writer):
         with pytest.raises(IndexDamaged, match="rag index FOLDER --rebuild"):
-            Store.open(index, writable=writable)
-    with Store.open(index, writable=True, rebuild=True) as store:
+            kind.open(index)
+    with Writer.open(index, rebuild=True) as store:
         assert store.counts() == (0, 0)
 
 
 def test_another_programs_database_is_not_an_index(tmp_path):
     edit(tmp_path, "CREATE TABLE notes (x)")
     with pytest.raises(IndexDamaged, match="not an index of this program"):
-        Store.open(tmp_path)
+        Reader.open(tmp_path)
 
 
 def test_a_rebuild_of_a_sound_store_keeps_it_until_it_is_cleared(index):
-    with Store.open(index, writable=True, rebuild=True) as store:
+    with Writer.open(index, rebuild=True) as store:
         assert store.counts().documents == 2
 
 
@@ -561,33 +564,33 @@ def test_a_rebuild_of_a_sound_store_keeps_it_until_it_is_cleared(index):
 )
 def test_a_changed_row_is_damage_and_never_a_wrong_quote(index, sql):
     edit(index, sql)
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         with pytest.raises(IndexDamaged, match="--rebuild"):
             store.embedded(next(iter(store.state())))
-        assert len(store.check()) == 1
+        assert len(check(store)) == 1
 
 
 def test_full_text_that_lost_a_row_is_found_by_the_check(index):
     edit(index, "DELETE FROM words_docsize WHERE id = 1")
-    with Store.open(index) as store:
-        assert ["the full text does not match the passages" in problem for problem in store.check()] == [True]
+    with Reader.open(index) as store:
+        assert ["the full text does not match the passages" in problem for problem in check(store)] == [True]
 
 
 def test_words_that_a_search_no_longer_finds_are_found_by_the_check(index):
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         put(store, *(document(f"{i}.txt", f"Word{i * 7919 % 1009}x is a car{i}. Trains{i} wait {i * i}.") for i in range(300)))
-        assert store.check() == []
+        assert check(store) == []
     edit(
         index, "UPDATE words_idx SET term = term || 'zz' WHERE term = (SELECT min(term) FROM words_idx WHERE length(term) > 1)"
     )
-    with Store.open(index) as store:
-        assert len(store.check()) == 1
+    with Reader.open(index) as store:
+        assert len(check(store)) == 1
 
 
 def test_flipped_and_cut_bytes_are_refused_or_harmless(index):
     """Whatever byte is wrong: a clear error, or the same texts as ever."""
     whole = (index / FILE).read_bytes()
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         expected = all_passages(store)
     rng = np.random.default_rng(1)
     cut = [whole[:n] for n in (1, 99, len(whole) // 2, len(whole) - 1)]
@@ -598,11 +601,11 @@ def test_flipped_and_cut_bytes_are_refused_or_harmless(index):
     for content in cut + flipped:
         (index / FILE).write_bytes(content)
         try:
-            with Store.open(index) as store:
+            with Reader.open(index) as store:
                 store.search_text(["cars"], top_k=3)
                 found = all_passages(store)
                 assert all(passage in expected for passage in found)
-                assert found == expected or store.check()
+                assert found == expected or check(store)
         except StoreError as error:
             refused += 1
             assert "\n" not in str(error)
@@ -612,7 +615,7 @@ def test_flipped_and_cut_bytes_are_refused_or_harmless(index):
 def write_much_with_little_room(index, results):
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
     try:
-        with Store.open(index, writable=True) as store:
+        with Writer.open(index) as store:
             for i in range(100):
                 put(store, document(f"{i}.txt", f"{i} " * 5000))
     except BaseException as error:
@@ -626,30 +629,30 @@ def test_a_full_disk_is_an_error_and_the_old_state_stays(index):
     assert kind == "StoreError"
     assert str(index) in message
     assert "\n" not in message
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         assert store.counts().documents >= 2
-        assert store.check() == []
+        assert check(store) == []
 
 
 def test_a_path_that_cannot_be_used_is_an_error_that_names_it(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="file"):
-        Store.open(tmp_path / "file" / "index", writable=True)
+        Writer.open(tmp_path / "file" / "index")
     (tmp_path / "index" / FILE).mkdir(parents=True)
     with pytest.raises(StoreError, match=FILE):
-        Store.open(tmp_path / "index")
+        Reader.open(tmp_path / "index")
 
 
 def test_strange_characters_in_the_folders_name_are_no_problem(tmp_path):
     index = tmp_path / "50% ?mode=rw#é 'q\" \udcff"
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         put(store, document())
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         assert store.counts().documents == 1
 
 
 def test_a_closed_store_says_so(index):
-    store = Store.open(index)
+    store = Reader.open(index)
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.counts()
@@ -657,8 +660,8 @@ def test_a_closed_store_says_so(index):
 
 def test_a_writer_waits_for_a_reader_no_longer_than_it_must(index, monkeypatch):
     monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.2)
-    with Store.open(index) as reader, reader.snapshot():
+    with Reader.open(index) as reader, reader.snapshot():
         reader.counts()
         with pytest.raises(StoreError, match="in use by another program"):
-            Store.open(index, writable=True)
-    Store.open(index, writable=True).close()
+            Writer.open(index)
+    Writer.open(index).close()
