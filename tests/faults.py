@@ -38,6 +38,7 @@ class Disk:
         self.at, self.action, self.steps = at, action, []
         self._callbacks = []
         self._hook_python()
+        self._hook_open()
         self._hook_sqlite()
 
     def _fails(self, step, tear=lambda: None):
@@ -61,9 +62,18 @@ class Disk:
 
             setattr(os, name, hooked)
 
-        for name in ("fsync", "replace", "unlink", "mkdir", "truncate"):
+        for name in ("fsync", "replace", "unlink", "mkdir"):
             hook(name, name)
-        disk, original_open = self, io.open
+
+    def _hook_open(self):
+        disk, original_os_open, original_open = self, os.open, io.open
+
+        def os_opened(path, flags, *arguments, **options):  # by which filelock makes the lock's file
+            if flags & os.O_CREAT and self._fails(f"open {_named(path)}"):
+                raise OSError(ACTIONS[self.action], os.strerror(ACTIONS[self.action]), str(path))
+            return original_os_open(path, flags, *arguments, **options)
+
+        os.open = os_opened
 
         class File(io.FileIO):
             def write(self, data):

@@ -16,6 +16,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from filelock import FileLock, Timeout
+
 from rag.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreError
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Database:
         form: Format,
         connection: sqlite3.Connection,
         *,
-        writer_lock: sqlite3.Connection | None = None,
+        writer_lock: FileLock | None = None,
         beside: Path | None = None,
         opened: tuple[int, int] | None = None,
     ) -> None:
@@ -126,7 +128,7 @@ class Database:
                 with suppress(OSError):
                     _discard(self._beside)
             if self._writer_lock is not None:
-                self._writer_lock.close()
+                self._writer_lock.release()
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         """Run one statement and give all its rows."""
@@ -296,30 +298,24 @@ def _version(connection: sqlite3.Connection, path: Path, form: Format) -> int:
 
 
 @contextmanager
-def _writer_locked(path: Path) -> Iterator[sqlite3.Connection]:
-    """Take the writer's lock, kept unless the block fails, and remove what a killed rebuild left behind."""
+def _writer_locked(path: Path) -> Iterator[FileLock]:
+    """Take the writer's lock, kept unless the block fails, and remove what a killed rebuild left behind.
+
+    The operating system frees the lock of a process that is killed.
+    """
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _locked(path.with_suffix(".lock"))
-        with _closing_on_error(lock):
+        lock = FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS, thread_local=False)  # any thread may close the file
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StoreError(f"another `rag index` is writing {path.parent}; wait for it to end and try again") from None
+        try:
             _discard(_beside(path))
             yield lock
-
-
-def _locked(path: Path) -> sqlite3.Connection:
-    """Take a lock, free again when closed or killed: SQLite's own file lock, which works on every platform."""
-    if _size(path):
-        os.truncate(path, 0)  # it holds nothing but locks, and SQLite would refuse what is no database
-    lock = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
-    with _closing_on_error(lock):
-        try:
-            lock.execute("PRAGMA journal_mode = MEMORY")
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if _primary_code(error) == sqlite3.SQLITE_BUSY:
-                raise StoreError(f"another `rag index` is writing {path.parent}; wait for it to end and try again") from None
+        except BaseException:
+            lock.release()
             raise
-    return lock
 
 
 def _beside(path: Path) -> Path:

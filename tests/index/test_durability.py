@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder
 from faults import server, sqlite_library
-from indexing import CARS, SHIPS, TRAINS, content, files, run, set_age, write
+from indexing import CARS, SHIPS, TRAINS, content, edit, files, run, set_age, write
 
 from rag.errors import CorpusError, IndexMissing, StoreError
 from rag.index.integrity import check
@@ -43,13 +42,6 @@ def child():
 
 def update(folder, **options):
     return run(folder, FakeEncoder(16), **options)
-
-
-def change(index, sql):
-    connection = sqlite3.connect(index / FILE)
-    with connection:
-        connection.execute(sql)
-    connection.close()
 
 
 def assert_agrees(index, *, at_least=0):
@@ -107,7 +99,7 @@ class Case:
         if scenario != "create":
             update(self.folder)
             if scenario == "mend":
-                change(self.index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
+                edit(self.index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
             shutil.copytree(self.index, self.kept)
         shutil.rmtree(self.folder)
         write(self.folder, AFTER, age=40)
@@ -370,7 +362,7 @@ def test_a_reader_that_is_open_follows_when_a_damaged_index_is_rebuilt(tmp_path)
     update(folder)
     with Reader.open(index) as reader:
         held = Vectors.load(reader, index)
-        change(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
+        edit(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
         assert check(reader)
         update(folder, rebuild=True)
         assert check(reader) == []
@@ -380,7 +372,7 @@ def test_a_reader_that_is_open_follows_when_a_damaged_index_is_rebuilt(tmp_path)
 def test_a_rebuild_of_a_damaged_index_that_fails_leaves_it(tmp_path):
     folder, index = write(tmp_path / "articles", BEFORE), tmp_path / "index"
     update(folder)
-    change(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
+    edit(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
     for path in folder.iterdir():
         path.write_text("")
     with pytest.raises(CorpusError, match="stays as it was"):
@@ -419,7 +411,7 @@ def test_vectors_of_another_history_are_told_by_the_check(tmp_path):
 )
 def test_an_index_of_another_version_says_what_to_run(tmp_path, sql, said):
     update(write(tmp_path / "articles", BEFORE))
-    change(tmp_path / "index", sql)
+    edit(tmp_path / "index", sql)
     if not said:
         assert_agrees(tmp_path / "index")
         return
