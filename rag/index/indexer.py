@@ -1,12 +1,12 @@
-"""A folder of articles -> the store, at the cost of what changed.
+"""Brings the index up to date with a folder of articles, at the cost of what changed.
 
-A text that the index holds is never embedded again, wherever it has moved: to another place, another file, another name.
+A text that the index holds is never embedded again, wherever it moves: within its file, to another file, to another name.
 
 The index mirrors exactly the given folder. A file that cannot be indexed is reported and its former content removed, because
 nothing stale may answer; but a run that would leave nothing at all is refused. Each batch is one commit, so a kill or Ctrl-C
-loses one batch at most. A rebuild and a move to another folder are one commit as a whole: readers see the old content or the
-new, never a mix. A file that is no document, a container of many or one that was refused, has a note in the store: as long as
-it stays as it is, it is not read again.
+loses at most one batch. A rebuild, or a move to another folder, is one commit as a whole: readers see the old content or the
+new, never a mix. The store has a note of each file that is no document, which is a container of many or was refused; as long
+as that file does not change, it is not read again.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ BATCH = 512  # passages that are embedded and committed together
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did, in documents; ``embedded`` counts the texts given to the encoder.
+    """What a run did, in documents; ``embedded`` counts the texts that the encoder was given.
 
-    ``skipped`` holds source and reason of the files that could not be indexed; ``removed`` counts those among them that were
+    ``skipped`` holds source and reason of the files that could not be indexed; ``removed`` includes those of them that were
     indexed before. ``documents`` and ``passages`` are what the index now holds.
     """
 
@@ -73,8 +73,8 @@ def index_folder(
 ) -> Summary:
     """Make the index in ``store_folder`` hold what the folders hold.
 
-    ``passage_tokens`` is the budget of a passage in the encoder's tokens, which ``count_tokens`` counts. ``progress`` is told
-    how many files are done, of how many, and how many texts were embedded so far; ``told`` what became of a document
+    ``passage_tokens`` is the budget of a passage in the encoder's tokens, which ``count_tokens`` counts. ``progress`` is called
+    with the number of files done, of all files, and of texts embedded so far; ``told`` with what became of a document
     (``added``, ``changed``, ``renamed`` or ``removed``) and its source, once that is committed or waits for the only commit.
 
     :raises CorpusError: a folder cannot be read, two have one name, or there is no article in them; the index stays as it was.
@@ -116,7 +116,7 @@ def index_folder(
 
 
 def files_of(folders: Sequence[Path], store_folder: Path) -> dict[str, Path]:
-    """Give the files that an index is of by source, less those that lie in its own folder.
+    """Return by source the files that an index is made from: those of the folders, without those in the index's own folder.
 
     :raises CorpusError: a folder cannot be read, or there is no file.
     """
@@ -177,12 +177,12 @@ class _Run:
     trust_times: bool
 
     waiting: list[_Waiting] = field(default_factory=list)
-    touched: dict[str, int] = field(default_factory=dict)  # modification time by source
-    renamed: list[tuple[str, _Waiting]] = field(default_factory=list)  # with the old source
-    notes: dict[str, Noted] = field(default_factory=dict)  # what is to be noted when all is done
-    inside: dict[str, set[str]] = field(default_factory=dict)  # sources by the container that they are in
+    touched: dict[str, int] = field(default_factory=dict)  # new modification time by source
+    renamed: list[tuple[str, _Waiting]] = field(default_factory=list)  # the old source, and the document as it is now
+    notes: dict[str, Noted] = field(default_factory=dict)  # all notes that hold when the run is done
+    inside: dict[str, set[str]] = field(default_factory=dict)  # known sources by the container that they are in
     gone: set[str] = field(default_factory=set)  # documents that no file has any more
-    twins: dict[str, list[str]] = field(default_factory=dict)  # documents by hash, those that are gone last
+    twins: dict[str, list[str]] = field(default_factory=dict)  # documents by hash; those that are gone stand last
     skipped: dict[str, str] = field(default_factory=dict)  # reason by source
     did: Counter[str] = field(default_factory=Counter)  # documents by what became of them
     done: int = 0
@@ -211,20 +211,21 @@ class _Run:
         self._finish()
 
     def _take(self, source: str, path: Path, seen: set[str]) -> None:
-        """Decide what became of one file and of all that is in it; ``seen`` is told of the documents that are there."""
-        now = look(path, self.roots) or Look(0, UNTRUSTED)  # what is no regular file is refused when it is read
+        """Decide what became of one file and of all that is in it; add the documents that are there to ``seen``."""
+        now = look(path, self.roots)
         known, noted = self.old.get(source), self.noted.get(source)
-        if known is not None and is_unchanged(path, now, known, trust_times=self.trust_times):
+        if now and known and is_unchanged(path, now, known, trust_times=self.trust_times):
             self.unchanged += 1
             if known.mtime_ns != now.mtime_ns:
                 self.touched[source] = now.mtime_ns
             return
         inside = self.inside.get(source, set())
-        if noted is not None and is_unchanged(path, now, noted.state, trust_times=self.trust_times):
+        if now and noted and is_unchanged(path, now, noted.state, trust_times=self.trust_times):
             self._keep_noted(source, inside, now)
             seen |= inside
             return
-        if noted is not None and inside:  # until it is read to its end, nothing is known of it
+        now = now or Look(0, UNTRUSTED)  # what is no regular file is refused when it is read
+        if noted and inside:  # a note would say that it was read to its end
             with self.writer.transaction() as transaction:
                 transaction.forget([source])
         for article in self.read(source, path):
@@ -300,7 +301,7 @@ class _Run:
         self.waiting.clear()
 
     def _vectors(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Give the vector of each text, embedding those that the index does not know."""
+        """Return the vector of each text; those that the index does not know are embedded."""
         texts = dict.fromkeys(texts)
         known = self.writer.known_vectors(texts)
         new = [text for text in texts if text not in known]
@@ -314,7 +315,7 @@ class _Run:
         return known
 
     def _finish(self) -> None:
-        """Commit what needs no embedding; it goes last, so that the text of a file that moved is never missing."""
+        """Commit what needs no embedding. That is done last, so that the text of a file that moved is never missing."""
         if not (self.unchanged or self.renamed or self.did):
             source, reason = next(iter(self.skipped.items()))
             raise CorpusError(f"no file can be indexed, so the index stays as it was; {source}: {reason}")
@@ -339,7 +340,7 @@ class _Run:
             self._tell("removed", source)
 
     def summary(self, seconds: float) -> Summary:
-        """Say what was done, and what the index holds now."""
+        """Return what was done, and what the index holds now."""
         counts = self.writer.counts()
         return Summary(
             added=self.did["added"],
@@ -356,7 +357,7 @@ class _Run:
 
 
 def _equal_but_for_source(old: Sequence[Passage], new: Sequence[Passage]) -> bool:
-    """Say whether a file means the same at its new path: its format and its title may come from its name."""
+    """Say whether a file gives the same document at its new path; its format and its title may come from its name."""
     if [place_of(passage) for passage in old] != [place_of(passage) for passage in new]:
         return False
     return replace(old[0].document, source=new[0].document.source) == new[0].document

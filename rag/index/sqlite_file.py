@@ -1,8 +1,8 @@
-"""One SQLite file, opened so that reading changes nothing, one writer works at a time, and every error is ours.
+"""One SQLite file, opened so that reading changes nothing, one writer works at a time, and every error is a ``StoreError``.
 
-Between runs the file is in rollback mode, so that reading needs no side file and creates none; while a writer is at work it is
-in WAL mode, so that readers go on with the last committed state. ``synchronous=FULL``, because one fsync per batch is nothing
-beside its embedding, and a committed batch then survives a power cut. Knows nothing of what the tables hold.
+Between runs the file is in rollback mode, so that reading needs no side file and creates none. While a writer is at work it is
+in WAL mode, so that readers go on with the last committed state. ``synchronous=FULL`` lets a committed batch survive a power
+cut; one fsync per batch costs nothing beside its embedding. This module does not know what the tables hold.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK_SECONDS = 1.0  # how long a second writer waits for the first
-BUSY_SECONDS = 30.0  # how long a writer waits for readers; they hold the file for milliseconds
+BUSY_SECONDS = 30.0  # how long a writer waits for readers, which hold the file for milliseconds
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # our SQL is fixed: ERROR is a foreign schema
@@ -32,7 +32,7 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR} 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the file must be: SQLite's ``application_id``, the statements that make an empty one, and how it came to be so.
+    """What the file must be: SQLite's ``application_id``, and the statements that make an empty file of today's version.
 
     Each of ``upgrades`` turns a file of one version (``user_version``, the first is 1) into one of the next.
     """
@@ -48,7 +48,7 @@ class Format:
 
 
 class Database:
-    """The open file. One object may be used from several threads: they take turns."""
+    """The open file. Several threads may use one object: they take turns."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Database:
 
     @classmethod
     def for_replacing(cls, path: Path, form: Format) -> Self:
-        """Begin an empty file beside, whatever ``path`` is, and keep other writers out; :meth:`publish` puts it there.
+        """Begin an empty file beside ``path``, whatever that is, and keep other writers out; :meth:`publish` puts it there.
 
         :raises StoreError: it cannot be written, or another writer is at work.
         """
@@ -104,7 +104,7 @@ class Database:
             return cls(path, form, _connect_for_writing(beside, form), writer_lock=lock, beside=beside)
 
     def publish(self) -> None:
-        """Put a file that was begun beside in its place. A kill leaves the old one or the new one there, whole."""
+        """Put a file that was begun beside in its place. A kill leaves the old file or the new one there, whole."""
         with self._turn, _translated(self.path):
             if self._beside is None:
                 return
@@ -117,7 +117,7 @@ class Database:
             self._connection = _connect_for_writing(self.path, self._form)
 
     def close(self) -> None:
-        """Let go of the file. A writer leaves it in rollback mode, unless readers have it open: the next writer will."""
+        """Close the file. A writer leaves it in rollback mode, unless readers have it open; then the next writer will."""
         with self._turn:
             if self._writer_lock is not None:
                 with suppress(sqlite3.Error):
@@ -131,7 +131,7 @@ class Database:
                 self._writer_lock.release()
 
     def rows(self, sql: str, *values: object) -> list[Any]:
-        """Run one statement and give all its rows."""
+        """Run one statement and return all its rows."""
         with self._turn, _translated(self.path):
             return self._connection.execute(sql, values).fetchall()
 
@@ -150,7 +150,7 @@ class Database:
                 self._roll_back()
 
     def _follow(self) -> None:
-        """Open the file that a rebuild has put in the place of the one that is open for reading."""
+        """Open the new file, where a rebuild has replaced the one that is open for reading."""
         there = _identity(self.path)
         if self._writer_lock is None and there not in (None, self._opened):
             with _translated(self.path):
@@ -189,10 +189,10 @@ class Database:
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Turn the errors of SQLite and of the file system into ours, one line each."""
+    """Turn the errors of SQLite and of the file system into a ``StoreError`` of one line."""
     try:
         yield
-    except UnicodeDecodeError as error:  # of SQLite's own message about broken text
+    except UnicodeDecodeError as error:  # from SQLite's own message about broken text
         raise _damaged(path, str(error)) from error
     except sqlite3.Error as error:
         code = _primary_code(error)
@@ -255,7 +255,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
             return _connect(f"{uri}?mode=ro")
         takes_no_files = error.sqlite_errorcode in (sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_CANTOPEN)
         if takes_no_files and not _size(Path(f"{path}-wal")):
-            # in WAL mode in a read-only folder, as in a copy of a folder in use: nothing to replay, and nobody can be writing
+            # in WAL mode in a read-only folder, as in a copy of a folder in use: nothing to replay, and nobody can write
             return _connect(f"{uri}?immutable=1")
         raise
 
@@ -282,7 +282,7 @@ def _connect_for_writing(path: Path, form: Format) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, path: Path, form: Format) -> int:
-    """Give the version of the file's tables, 0 where there are none at all."""
+    """Return the version of the file's tables, 0 where there are none at all."""
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return 0
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -336,7 +336,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def replace_durably(written: Path, path: Path) -> None:
-    """Put a file in the place of another, so that a crash or a power cut at any moment leaves the old or the new one whole."""
+    """Put a file in the place of another; a crash or a power cut at any moment leaves the old one or the new one, whole."""
     with written.open("r+b") as file:
         os.fsync(file.fileno())
     written.replace(path)

@@ -144,6 +144,23 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_rest_goes_on(folder):
     assert sorted(content(folder)) == ["sub/ships.txt", "trains.txt"]
 
 
+def test_a_pipe_in_the_place_of_an_empty_file_is_reported_and_not_waited_for(folder):
+    write(folder, {"empty.txt": ""})
+    run(folder)
+    (folder / "empty.txt").unlink()
+    os.mkfifo(folder / "empty.txt")
+    assert run(folder).skipped == (("empty.txt", "not a regular file; put a copy of the article there instead"),)
+
+
+def test_a_link_that_leads_out_in_the_place_of_a_file_is_removed_though_its_bytes_are_the_same(folder):
+    run(folder)
+    (folder / "cars.txt").rename(folder.parent / "out.txt")
+    (folder / "cars.txt").symlink_to(folder.parent / "out.txt")
+    summary = run(folder)
+    assert figures(summary) == {"removed": 1, "unchanged": 1}
+    assert summary.skipped == (("cars.txt", "a link that leads out of the folder; put a copy there instead"),)
+
+
 def test_a_document_that_cannot_be_stored_is_reported(folder, monkeypatch):
     read = indexer.read_file
 
