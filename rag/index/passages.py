@@ -161,7 +161,7 @@ def _tokens_repeated(units: list[_Unit], i: int, budget: int) -> int:
 
 
 def _cheapest_cuts(units: list[_Unit], leads: list[int], budget: int) -> list[Span]:
-    """Cut units into runs within the budget at the least cost: 1 each, more for room left empty and for a bad place to begin."""
+    """Cut units into runs within the budget at the least cost: 1 each, more for room left empty and a bad place to begin."""
     upto = list(accumulate((unit.tokens for unit in units), initial=0))
     best, begins = [0.0], [0]
     for end in range(1, len(units) + 1):
