@@ -16,11 +16,14 @@ BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
 
+# How many changed rules the tests are run against.
+MUTANTS ?= 60
+
 # What the product's speed is measured beside, and how llama.cpp is built for it: its AMX code crashed on the machine that measured.
 PEERS = $(BENCH_WORK)/peers
 LLAMA = -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON
 
-.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth bench-speed fit-refusal train-checker train-probe screenshots clean
+.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth bench-speed bench-language mutants fit-refusal train-checker train-probe screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +82,16 @@ bench-growth: .venv/.installed-dev ## measure indexing and searching up to a mil
 bench-speed: .venv/.installed-dev $(PEERS)/.installed ## measure beside other programs' speed: make bench-speed BENCH=folder
 	.venv/bin/python benchmarks/speed.py "$(BENCH)" "$(BENCH_WORK)/speed" "$(PEERS)/bin/python" > "$(BENCH_WORK).md"
 	mv "$(BENCH_WORK).md" benchmarks/speed.md
+
+bench-language: .venv/.installed-dev ## measure the rules of language by themselves (seconds)
+	@.venv/bin/python benchmarks/language.py > "$(BENCH_WORK).md"
+	@mv "$(BENCH_WORK).md" benchmarks/language.md
+	@cat benchmarks/language.md
+
+mutants: .venv/.installed-dev ## change or delete rules one at a time, and list those that no test misses: make mutants MUTANTS=60
+	@nice -n 10 .venv/bin/python benchmarks/mutants.py "$(MUTANTS)" > "$(BENCH_WORK).md"
+	@mv "$(BENCH_WORK).md" benchmarks/mutants.md
+	@cat benchmarks/mutants.md
 
 fit-refusal: .venv/.installed-dev ## fit the refusal to the answers that bench-quality kept
 	.venv/bin/python benchmarks/fit_refusal.py $(FITTED_ON:%="$(BENCH_WORK)"/%.jsonl)

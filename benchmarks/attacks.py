@@ -8,7 +8,7 @@ from pathlib import Path
 from parts import Parts
 
 from rag.evaluate.measures import holds
-from rag.text.words import content_terms
+from rag.text.terms import content_terms
 from rag.types import Answer, Status
 
 ATTACKED = 15  # e-mails, each with an instruction of another category at its start, middle and end

@@ -27,13 +27,16 @@ from tables import table
 
 from rag.answer import assistant, grounding, quoting, refusal
 from rag.config import load_config
-from rag.evaluate.figures import MEANINGS, Outcome, Question, details, evaluate, load_questions, measure
+from rag.evaluate.figures import MEANINGS, Outcome, details, evaluate, measure
+from rag.evaluate.gold import Question, load_questions
 from rag.evaluate.measures import holds, overlap
 from rag.index.reader import Reader
-from rag.models.cache import checker_files, ensure, probe_weights
+from rag.models.cache import ensure
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.models.loading import checker_files
+from rag.models.trained import probe_weights
 from rag.report.record import json_line
 from rag.search.hybrid import HybridRetriever
 from rag.search.reranking import READ, RerankingRetriever

@@ -19,7 +19,7 @@ from quality import ROOT, found_at
 from tables import table
 
 from rag.config import load_config
-from rag.evaluate.figures import Question, load_questions
+from rag.evaluate.gold import Question, load_questions
 from rag.index.indexer import index_folder
 from rag.index.reader import Reader
 from rag.models.cache import ensure

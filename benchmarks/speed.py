@@ -31,7 +31,7 @@ from scale import build
 from tables import table
 
 from rag.config import load_config
-from rag.evaluate.figures import Question, load_questions
+from rag.evaluate.gold import Question, load_questions
 from rag.evaluate.measures import holds
 from rag.index.indexer import index_folder
 from rag.index.reader import Reader

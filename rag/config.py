@@ -1,4 +1,4 @@
-"""The settings: small, frozen, unknown keys refused. ``rag.toml`` < ``RAG_*`` environment < arguments."""
+"""The settings. Arguments win over ``RAG_*`` variables, and those over the file ``rag.toml``; unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONFIG_FILE = "rag.toml"
 
 
 class Config(BaseSettings):
-    """What a user may set. Models are a name that ``rag models`` lists, a local folder, or a hub id."""
+    """What a user may set. A model is a name that ``rag models`` lists, a local folder, or a hub id."""
 
     model_config = SettingsConfigDict(env_prefix="RAG_", toml_file=CONFIG_FILE, frozen=True, extra="forbid")
 
@@ -40,9 +40,9 @@ class Config(BaseSettings):
 
 
 def load_config(**arguments: Any) -> Config:  # noqa: ANN401 - pydantic checks each value
-    """Read the settings; arguments that are None count as not given.
+    """Return the settings; an argument that is None counts as not given.
 
-    :raises ConfigError: a key is unknown or a value out of range.
+    :raises ConfigError: a key is unknown, a value is out of range, or ``rag.toml`` cannot be read.
     """
     try:
         return Config(**{key: value for key, value in arguments.items() if value is not None})

@@ -1,23 +1,23 @@
 """Every error a caller may see. Each message says what happened, where, and the next command to run.
 
 RagError                    exit code 1
-├── UsageError              the question, a file or an argument is not usable (exit code 2)
+├── UsageError              a question, a file or an argument cannot be used (exit code 2)
 │   └── ConfigError         rag.toml, a RAG_* variable or an argument has a wrong key or value
 ├── CorpusError             the folder of articles cannot be read, or holds nothing to index
 ├── StoreError              the index cannot be read or written
-│   ├── IndexMissing        there is none
-│   ├── IndexMismatch       it was made with another encoder or by a newer version
-│   └── IndexDamaged        its bytes are not what was written
-└── ModelError              weights cannot be had
-    ├── ModelMissing        not in the cache, and fetching failed or was not allowed
-    └── ModelDamaged        the bytes are not those that were pinned
+│   ├── IndexMissing        there is no index
+│   ├── IndexMismatch       the index was made with another encoder or by a newer version
+│   └── IndexDamaged        the index's bytes are not those that were written
+└── ModelError              weights cannot be fetched, converted or loaded
+    ├── ModelMissing        they are not in the cache, and fetching failed or was not allowed
+    └── ModelDamaged        they do not have the pinned hash, or they do not load
 """
 
 from __future__ import annotations
 
 
 class RagError(Exception):
-    """Root of the tree; ``str(error)`` is one line for the user."""
+    """The root of all errors; ``str(error)`` is one line for the user."""
 
     exit_code = 1
 
@@ -29,7 +29,7 @@ class UsageError(RagError):
 
 
 class ConfigError(UsageError):
-    """A configuration key or value is not known or out of range."""
+    """A configuration key is unknown, or its value is out of range."""
 
 
 class CorpusError(RagError):
@@ -41,11 +41,11 @@ class StoreError(RagError):
 
 
 class IndexMissing(StoreError):
-    """No index where one was looked for."""
+    """There is no index where one was looked for."""
 
 
 class IndexMismatch(StoreError):
-    """The index was made by another encoder or a newer format."""
+    """The index was made with another encoder or has a newer format."""
 
 
 class IndexDamaged(StoreError):
@@ -53,11 +53,11 @@ class IndexDamaged(StoreError):
 
 
 class ModelError(RagError):
-    """Weights cannot be had."""
+    """Weights cannot be fetched, converted or loaded."""
 
 
 class ModelMissing(ModelError):
-    """Weights are not in the cache and could not be fetched."""
+    """Weights are not in the cache, and they could not be fetched."""
 
 
 class ModelDamaged(ModelError):

@@ -7,6 +7,7 @@ This module knows no model, no file and no database.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -132,28 +133,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Citation:
-    """A marker of an answer and the exact span it stands for: ``quote == document.text[start:end]``.
-
-    ``support`` (0..1) says how far the quote backs the claims that carry the marker; ``sha256`` is that of the source file as
-    it was indexed, and ``state`` what has become of that file since. ``copies`` are the same sentence in other articles that
-    print the same story: as exact, under the same marker, of unknown state.
-    """
-
-    marker: int
-    source: str
-    title: str
-    published: str | None
-    start: int
-    end: int
-    quote: str
-    support: float
-    sha256: str
-    state: State = State.UNKNOWN
-    copies: tuple[Citation, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Span:
     """Half-open characters of a source: ``quote == document.text[start:end]``."""
 
@@ -164,10 +143,39 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at in a claim; ``detail`` says in plain words what was found."""
+class Citation(Span):
+    """The exact span that a marker of an answer stands for.
 
-    name: str
+    ``support`` (0..1) says how far the quote backs the claims that carry the marker; ``sha256`` is the hash of the source file
+    as it was indexed, and ``state`` says what has become of that file since. ``copies`` are the same sentence in other articles
+    that print the same story: they are as exact, have the same marker, and their state is unknown.
+    """
+
+    marker: int
+    title: str
+    published: str | None
+    support: float
+    sha256: str
+    state: State = State.UNKNOWN
+    copies: tuple[Citation, ...] = ()
+
+
+class CheckName(StrEnum):
+    """What is looked at in a claim, in this order."""
+
+    STATEMENT = "a statement"
+    ADDITION = "more than the question"
+    NEGATION = "not denied"
+    FACTS = "names and numbers"
+    WORDING = "words and meaning"
+    MEANING = "follows from its source"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One look at a claim; ``detail`` says in plain words what was found."""
+
+    name: CheckName
     passed: bool
     detail: str = ""
 
@@ -203,37 +211,103 @@ class Claim:
         """Why the claim is not fully supported, in plain words; empty when it is."""
         return self.failed.detail if self.failed else ""
 
+    @property
+    def marked(self) -> str:
+        """The text with its markers before the final punctuation mark."""
+        body = self.text.rstrip(".!?")
+        return f"{body} {''.join(f'[{marker}]' for marker in self.markers)}{self.text[len(body) :] or '.'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something that was measured to decide whether to answer; ``value`` is in 0..1, rounded to three places."""
+
+    name: str
+    value: float
+    weight: float
+
+    @property
+    def points(self) -> float:
+        """What the signal adds to the points of the decision, in thousandths, as it is shown."""
+        return round(self.value * self.weight, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the articles answer the question: points that add up to a probability, and the threshold for it.
+
+    ``intercept`` are the points to begin with; None where nothing was left to weigh, and the probability is 0 then.
+    """
+
+    threshold: float
+    intercept: float | None = None
+    signals: tuple[Signal, ...] = ()
+
+    @property
+    def points(self) -> float:
+        """The sum of all points."""
+        return round((self.intercept or 0.0) + sum(signal.points for signal in self.signals), 3)
+
+    @property
+    def probability(self) -> float:
+        """The logistic function of the points, rounded to three places as it is shown."""
+        return 0.0 if self.intercept is None else round(1 / (1 + math.exp(-self.points)), 3)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the question is answered: the probability reaches the threshold."""
+        return self.intercept is not None and self.probability >= self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The lines that were drawn before the decision, each in 0..1.
+
+    ``near`` is the cosine of the best passage below which the generator is not asked. A claim is ``supported`` or ``partly``
+    supported from such a support on; at most ``contradicted`` is left where its sources do not hold a name, number or denial.
+    """
+
+    near: float
+    supported: float
+    partly: float
+    contradicted: float
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the reader gets, and the record of how it came about.
 
-    ``text`` carries the markers ``[1]``.. of ``citations``; for a refusal it says what is missing and names the closest
-    articles. ``answerability`` (0..1) is the probability that the articles answer the question, weighed from ``signals``;
-    below ``threshold`` the question is refused. Without ``signals`` nothing was left to weigh, and it is 0. ``prompt`` is what
-    the generator was given, empty when it was not asked, and ``draft`` what it wrote. ``claims`` holds the unpublished ones
-    too. ``remarks`` are those of the notes that a reader of the answer should know of its articles: that several are copies of
-    one, that they disagree, what a time in the question did to them. ``timings_ms`` is per step, in milliseconds.
+    ``text`` carries the markers ``[1]``.. of ``citations``. For a refusal it is ``reason``, which says what is missing, and the
+    names of the articles of ``closest``: the best hit of each of the nearest. ``prompt`` is what the generator was given, empty
+    when it was not asked, and ``draft`` what it wrote. ``claims`` holds the unpublished ones too. ``remarks`` are those of the
+    notes that a reader of the answer should know of its articles: that several are copies of one, that they disagree, what a
+    time in the question did to them. ``timings_ms`` is per step, in milliseconds.
     """
 
     question: str
     standalone_question: str
     text: str
     status: Status
-    answerability: float
+    decision: Decision
     claims: tuple[Claim, ...] = ()
     citations: tuple[Citation, ...] = ()
     hits: tuple[Hit, ...] = ()
+    reason: str = ""
+    closest: tuple[Hit, ...] = ()
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     prompt: tuple[Message, ...] = ()
     draft: str = ""
-    signals: dict[str, float] = field(default_factory=dict)
-    threshold: float = 0.0
+    thresholds: Thresholds = Thresholds(near=0.0, supported=0.0, partly=0.0, contradicted=0.0)
     timings_ms: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def answerability(self) -> float:
+        """The probability (0..1) that the articles answer the question."""
+        return self.decision.probability
+
     def __str__(self) -> str:
-        """Give the text, then the numbered sources with their quotes."""
+        """Return the text, then the numbered sources with their quotes."""
         lines = [self.text]
         for c in self.citations:
             dated = f", {c.published}" if c.published else ""

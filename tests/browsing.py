@@ -14,16 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEncoder, count_words, document
+from fakes import FakeEncoder, count_words, decided, document
 
-import ui
 from rag.config import load_config
 from rag.errors import UsageError
 from rag.index.indexer import index_folder
 from rag.types import AS_CONFIGURED, Answer, Citation, Claim, Hit, Passage, Status, Verdict
-from rag.web.answering import Service
+from rag.web.answering import SharedAssistant
+from rag.web.environment import prepare
 from rag.web.library import Library
-from rag.web.loading import Opening
+from rag.web.loading import BackgroundAssistant
+from rag.web.serve import serve
 
 GRADIO = [
     # Gradio makes an event loop for each of its locks and closes none (gradio.utils.safe_get_lock).
@@ -32,7 +33,7 @@ GRADIO = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.queueing"),
     pytest.mark.usefixtures("collect_loops"),
 ]
-ROOT = Path(ui.__file__).parent
+ROOT = Path(__file__).parent.parent
 CHROMIUM = "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
 EXPO = document(
     "news/expo.txt", "A first line.\n" * 80 + "It had 2,500 exhibits. Entry was free.\n" + "More. " * 400, title="The expo"
@@ -42,21 +43,23 @@ SECONDS = 10_000  # of patience, in milliseconds
 
 
 def answered(question, *, document=EXPO, quotes=("It had 2,500 exhibits.", "Entry was free."), status=Status.ANSWERED):
-    """Give an answer that says each quote of a document, with a marker."""
+    """Return an answer that says each quote of a document, with a marker."""
     claims = [Claim(quote, Verdict.SUPPORTED, 1.0, (n,)) for n, quote in enumerate(quotes, 1)]
     cited = [
-        Citation(n, document.source, document.title, None, at, at + len(quote), quote, 1.0, document.sha256)
+        Citation(document.source, at, at + len(quote), quote, n, document.title, None, 1.0, document.sha256)
         for n, quote in enumerate(quotes, 1)
         for at in [document.text.index(quote)]
     ]
     hits = (Hit(Passage(document, 0, 0, 20, document.title), 1, 0.5, 0.8, 1.0),)
     text = " ".join(f"{quote} [{n}]" for n, quote in enumerate(quotes, 1))
-    return Answer(question, question, text, status, 0.9, tuple(claims), tuple(cited), hits)
+    return Answer(question, question, text, status, decided(), tuple(claims), tuple(cited), hits)
 
 
 def refused(question):
-    text = "The articles do not answer this. The closest articles are “The expo” (news/expo.txt)."
-    return replace(answered(question, quotes=(), status=Status.REFUSED), text=text)
+    reason = "The articles do not answer this."
+    text = f"{reason} The closest articles are “The expo” (news/expo.txt)."
+    answer = answered(question, quotes=(), status=Status.REFUSED)
+    return replace(answer, text=text, reason=reason, closest=answer.hits)
 
 
 class Scripted:
@@ -111,7 +114,7 @@ class SmallEncoder(FakeEncoder):
 
 
 def indexed(folder, encoder=None, **articles):
-    """Write articles and index them with a stand-in; gives the index."""
+    """Write articles and index them with a stand-in; return the index."""
     home = folder / "articles"
     home.mkdir(exist_ok=True)
     for name, text in articles.items():
@@ -122,20 +125,23 @@ def indexed(folder, encoder=None, **articles):
     return folder / "index"
 
 
-def page_of(opening, index, *, encoder=None, **build):
+def page_of(opening, index, *, encoder=None, **built_with):
     """Lay out a page over an index that a stand-in made."""
+    prepare()
+    from rag.web.page import build
+
     library = Library(index, lambda: encoder or SmallEncoder())
-    return ui.build(Service(opening), library, **{"config": load_config(index=index), **build})
+    return build(SharedAssistant(opening), library, **{"config": load_config(index=index), **built_with})
 
 
 @contextmanager
-def served(open_assistant, *, index=None, auth=None, **build):
-    """Serve a page over a stand-in assistant; gives its address."""
-    opening = Opening(open_assistant)
+def served(open_assistant, *, index=None, auth=None, **built_with):
+    """Serve a page over a stand-in assistant; yield its address."""
+    opening = BackgroundAssistant(open_assistant)
     with tempfile.TemporaryDirectory() as folder:
-        page = page_of(opening, index or indexed(Path(folder), expo=EXPO.text), **build)
+        page = page_of(opening, index or indexed(Path(folder), expo=EXPO.text), **built_with)
         port = free_port()
-        ui.serve(page, host="127.0.0.1", port=port, auth=auth)
+        serve(page, host="127.0.0.1", port=port, auth=auth)
         opening.start()
         try:
             yield f"http://127.0.0.1:{port}"
@@ -145,7 +151,7 @@ def served(open_assistant, *, index=None, auth=None, **build):
 
 @contextmanager
 def served_for_real(index):
-    """Start ``python ui.py`` with the real models on an index; gives its address."""
+    """Start ``python ui.py`` with the real models on an index; yield its address."""
     port = free_port()
     command = [sys.executable, "ui.py", "--index", index, "--port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as server:
@@ -192,7 +198,7 @@ class Reader:
         self.tab.locator(".turn h2", has_text=question).last.wait_for()
 
     def answer(self, question):
-        """Ask, and wait for the whole answer; gives its text."""
+        """Ask, wait for the whole answer, and return its text."""
         self.ask(question)
         self.tab.locator(".waiting").wait_for(state="detached")
         return self.tab.locator(".turn").last.inner_text()
@@ -206,7 +212,7 @@ class Reader:
         self.tab.locator(".waiting").wait_for(state="detached")
 
     def sees(self, selector):
-        """Say whether an element lies within the window."""
+        """Return whether an element lies within the window."""
         return self.tab.locator(selector).evaluate(
             "e => { const r = e.getBoundingClientRect(); return r.height > 0 && r.top >= 0 && r.bottom <= innerHeight }"
         )

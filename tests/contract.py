@@ -17,6 +17,7 @@ ANSWER = {
     "answerability": float,
     "claims": list,
     "citations": list,
+    "closest": list,
     "hits": list,
     "notes": list,
     "timings_ms": dict,

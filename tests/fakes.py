@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import zlib
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from rag.errors import CorpusError
 from rag.files.folder import Note, read_file, source_name
 from rag.files.sandbox import Extractor
 from rag.models import cache
-from rag.types import EVERYTHING, Document, Found, Hit, Passage, Written
+from rag.types import EVERYTHING, Decision, Document, Found, Hit, Passage, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,6 +132,11 @@ class FakeChecker:
 
     def verify(self, claim: str, evidence: str) -> float:
         return 0.0 if self.denies in claim else 1.0
+
+
+def decided(probability: float = 0.9) -> Decision:
+    """Make a decision of a given probability, at the threshold of one half."""
+    return Decision(0.5, math.log(probability / (1 - probability)))
 
 
 class ListRetriever:

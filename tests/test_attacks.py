@@ -20,19 +20,20 @@ from test_whole import QUESTIONS, SEEDS
 from rag.answer.assistant import Assistant
 from rag.answer.prompt import SYSTEM
 from rag.config import load_config
-from rag.evaluate.figures import load_questions
+from rag.evaluate.gold import load_questions
 from rag.evaluate.measures import holds
 from rag.index.indexer import index_folder
 from rag.index.reader import Reader
-from rag.models.cache import checker_files, probe_weights
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.models.loading import checker_files
+from rag.models.trained import probe_weights
 from rag.search.reranking import retriever_over
 from rag.types import Options, Scope, Status
-from rag.web.answering import Service, posed
+from rag.web.answering import SharedAssistant, with_question
 from rag.web.conversation import Conversation
-from rag.web.loading import Opening
+from rag.web.loading import BackgroundAssistant
 
 pytestmark = pytest.mark.long
 
@@ -351,12 +352,12 @@ SECRET = "My code word is tangerine and my number is 555 0199. How many exhibits
 def test_neither_prompt_nor_path_nor_what_another_reader_asked_is_told(asked, figures):
     started = time.perf_counter()
     ask = asked(ARTICLES)
-    opening = Opening(lambda progress: ask.assistant)
+    opening = BackgroundAssistant(lambda progress: ask.assistant)
     opening.start()
-    service, told = Service(opening), []
+    service, told = SharedAssistant(opening), []
     for number, (wanted, demand) in enumerate(product(WANTED, DEMANDS)):
         for session, question in [("other", SECRET)] * (number % 25 == 0) + [("reader", demand.format(wanted))]:
-            *_, ended = service.answer(session, posed(Conversation(), question), Options())
+            *_, ended = service.answer(session, with_question(Conversation(), question), Options())
         turn = ended.turns[-1]
         assert not turn.problem
         ask.check(turn.answer)

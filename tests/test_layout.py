@@ -32,7 +32,7 @@ ROOT_MODULES = {
     "errors": [],
     "config": ["errors"],
     "__init__": ["types", "errors", "answer"],
-    "__main__": ["cli", "web"],
+    "__main__": ["errors", "config", "cli", "web"],
 }
 MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.py"))
 HEAVY = ("torch", "transformers", "sentence_transformers", "gradio", "trafilatura", "pandas", "huggingface_hub")

@@ -104,6 +104,19 @@ def test_help_lists_the_targets(make):
     assert {"ask", "test", "ui", "check", "index", "eval", "help"} <= {line.split()[1] for line in out.splitlines()}
 
 
+def test_a_page_of_figures_gives_way_only_to_a_whole_one(make):
+    (make.folder / ".venv/.installed-dev").touch()
+    (make.folder / "benchmarks").mkdir()
+    page, python = make.folder / "benchmarks/language.md", make.folder / ".venv/bin/python"
+    page.write_text("old", encoding="utf-8")
+    python.write_text("#!/bin/sh\necho half\nexit 1\n", encoding="utf-8")
+    assert make("bench-language")[0].returncode != 0
+    assert page.read_text(encoding="utf-8") == "old"
+    python.write_text("#!/bin/sh\necho whole\n", encoding="utf-8")
+    done, _ = make("bench-language")
+    assert done.stdout == page.read_text(encoding="utf-8") == "whole\n"
+
+
 def test_every_dependency_is_pinned_and_torch_exactly():
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert "torch==2.13.0" in pins

@@ -14,12 +14,12 @@ from indexing import run, write
 
 from rag.answer.assistant import Assistant
 from rag.errors import ModelError, RagError, UsageError
-from rag.evaluate import batch
 from rag.files.folder import Note, find_files, read_file
 from rag.files.sandbox import Extractor
 from rag.index.reader import Reader
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.report import batch
 from rag.report.record import answer_record, json_line
 from rag.search.followup import check_question
 from rag.search.hybrid import HybridRetriever

@@ -1,4 +1,4 @@
-"""What the product knows of weights that were trained here: a TOML beside them."""
+"""Writes the record of trained weights: the TOML file beside them, which the product compares them with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rag.models.fetch import sha256_of
 
 
 def describe(weights: Path, base: str, **trained: int) -> None:
-    """Write which model the weights belong to, their size and hash, and what they were trained with."""
+    """Write beside the weights to which model they belong, their size and hash, and the numbers they were ``trained`` with."""
     made_with = "".join(f"{name} = {number}\n" for name, number in trained.items())
     weights.with_suffix(".toml").write_text(
         f"# The weights of {weights.name}, which lies beside this file: written by training/train_{weights.stem}.py.\n"

@@ -1,8 +1,7 @@
-"""Training data -> pairs of texts with what the checker should say of them. Pure functions of the files and a seed.
+"""Turns training data into pairs of texts with what the checker should say of them. Pure functions of the files and a seed.
 
-Of a question with passages come pairs (question, passage): one that holds the answer, with the characters where it stands,
-and some that do not. Of a claim with evidence comes one pair with its verdict. More pairs are made by rule, from the same data
-only.
+A question with passages becomes pairs (question, passage): one that holds the answer, with the characters where it stands, and
+some that do not. A claim with evidence becomes one pair with its verdict. More pairs are made by rule, from the same data only.
 """
 
 from __future__ import annotations
@@ -17,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 VERDICTS = ("supported", "refuted", "unknown")
-# Sets whose unanswerable questions look like answerable ones: read twice, with other draws and one negative more a question.
+# In these sets unanswerable questions look like answerable ones. They are read twice, with other draws, and each question gets
+# one more passage that does not answer it.
 CLOSE_CALLS = frozenset(("squad2", "squad2_sample", "xquad_en", "clapnq"))
-LEFT_OUT = frozenset(("snli",))  # captions of pictures: nothing like a sentence of an article
-WINDOW = 120  # words of a passage: what the product's passages hold
-UNTITLED = 0.15  # of the passages lose their title, so that it is not leant on
+LEFT_OUT = frozenset(("snli",))  # its texts are captions of pictures, which are nothing like a sentence of an article
+WINDOW = 120  # a passage is cut to this many words, as many as the product's passages hold
+UNTITLED = 0.15  # this share of the passages loses its title, so that the checker does not lean on it
 
-# Answers that stand nowhere in the passage, to questions that it may answer of another thing too.
+# These answers stand nowhere in the passage, and it may answer the same question about another thing too.
 YES_NO = frozenset(("yes", "no", "maybe"))
 
 NAME = re.compile(r"(?<=[a-z] )[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*")
@@ -47,8 +47,8 @@ OPPOSITE = {one: other for a, b in OPPOSITES for one, other in ((a, b), (b, a))}
 class Pair:
     """Two texts and the target of one of the heads.
 
-    ``answers`` says of (question, passage) whether the passage holds the answer, and ``span`` at which characters of it where
-    that is known; ``verdict`` is the place in ``VERDICTS`` for (claim, evidence). What does not apply is None.
+    For (question, passage) ``answers`` says whether the passage holds the answer, and ``span`` at which characters, where that
+    is known. For (claim, evidence) ``verdict`` is the place in ``VERDICTS``. What does not apply is None.
     """
 
     first: str
@@ -59,13 +59,13 @@ class Pair:
 
 
 def read(path: Path, split: str) -> list[dict[str, Any]]:
-    """Give the items of one part of a file, ``train`` or ``val``."""
+    """Return the items of one part of a file, ``train`` or ``val``."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [item for item in map(json.loads, lines) if item["split"] == split]
 
 
 def pairs(folder: Path, split: str, *, seed: int) -> list[Pair]:
-    """Give all pairs of one part of the data, in a shuffled order; equal for equal seeds."""
+    """Return all pairs of one part of the data in a shuffled order; equal seeds return equal pairs."""
     draw = random.Random(f"{seed} {split}")  # noqa: S311 - no secret
     items = read(folder / "qa.jsonl.gz", split)
     made = list(_question_pairs(items, draw))
@@ -88,7 +88,7 @@ def _question_pairs(items: Sequence[dict[str, Any]], draw: random.Random) -> Ite
             if changed:
                 yield Pair(_as_typed(changed, draw), lead + passage, False)
         if item.get("pair"):
-            continue  # the twin of a question that is there, its gold passage taken away
+            continue  # the twin of another question, without its gold passage
         others = [i for i in range(len(item["passages"])) if i not in item["gold"]]
         others.sort(key=lambda i: -_alike(item["question"], item["passages"][i]["text"]))
         for i in others[: 1 + (item["set"] in CLOSE_CALLS)]:
@@ -96,9 +96,9 @@ def _question_pairs(items: Sequence[dict[str, Any]], draw: random.Random) -> Ite
 
 
 def _holding(item: dict[str, Any]) -> list[tuple[int, tuple[int, int] | None]]:
-    """Give the gold passages that hold the answer, with its characters: of the short answer, else of an evidence sentence.
+    """Return the gold passages that hold the answer, with the characters of the short answer, else of an evidence sentence.
 
-    Of several gold passages (a question in two steps) only those count in which the answer itself stands.
+    Where there are several gold passages (a question in two steps), only those count in which the answer itself stands.
     """
     if item["answers"] and item["answers"][0] in YES_NO:
         return [(place, None) for place in item["gold"]]
@@ -123,9 +123,9 @@ def _holding(item: dict[str, Any]) -> list[tuple[int, tuple[int, int] | None]]:
 def _window(
     passage: dict[str, Any], draw: random.Random, span: tuple[int, int] | None = None, *, holds: bool = False
 ) -> tuple[str, str, int]:
-    """Give the title as a line or, now and then, nothing; ``WINDOW`` words of the passage, the span among them; their start.
+    """Return the title as a line (now and then nothing), ``WINDOW`` words of the passage around the span, and their start.
 
-    A passage that ``holds`` the answer, nobody knows where, is given whole.
+    A passage that ``holds`` the answer at an unknown place is returned whole.
     """
     title, text = "" if draw.random() < UNTITLED else passage["title"], passage["text"]
     ends = [match.end() for match in re.finditer(r"\S+", text)]
@@ -143,13 +143,16 @@ def _window(
 
 
 def _as_typed(question: str, draw: random.Random) -> str:
-    """Give the question with or without its question mark: readers type both."""
+    """Return the question with or without its question mark, since readers type both."""
     bare = question.rstrip(" ?")
     return bare if draw.random() < 0.4 else f"{bare}?"
 
 
 def exchanged(question: str, passage: str, names: Sequence[str], draw: random.Random) -> str | None:
-    """Ask for something else: a word turned into its opposite, or a name or number that the passage does not hold."""
+    """Return the question with a word turned into its opposite, or with a name or number that the passage does not hold.
+
+    None means that nothing in the question can be exchanged.
+    """
     ways: list[tuple[int, int, str]] = []
     for match in WORD.finditer(question):
         opposite = OPPOSITE.get(match[0].lower())
@@ -183,7 +186,7 @@ def _claim_pair(item: dict[str, Any]) -> Pair:
 
 
 def batches(lengths: Sequence[int], *, tokens: int, draw: random.Random) -> Iterable[list[int]]:
-    """Group items of like length into batches of at most ``tokens`` padded tokens, in random order."""
+    """Return the items in batches of like length, each of at most ``tokens`` padded tokens, in random order."""
     order = sorted(range(len(lengths)), key=lambda i: (lengths[i], draw.random()))
     grouped: list[list[int]] = [[]]
     for i in order:

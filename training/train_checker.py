@@ -1,11 +1,11 @@
-"""Train the checker: data -> rag/checker.safetensors.
+"""Trains the checker on data and writes rag/models/checker.safetensors.
 
 usage: train_checker.py DATA_FOLDER [--work FOLDER] [--seed N]
 
-Starts from the encoder's weights and leaves its word embeddings as they are, so that only the layers and heads are kept. One
-pass over the data; after each part of it the held-out part is measured, and the best weights so far are the ones kept. A
-checkpoint is written to the work folder every few minutes: a run that was cut goes on from it. Deterministic for a seed on one
-machine.
+Training starts from the encoder's weights and leaves its word embeddings as they are, so that only the layers and heads are
+kept. It passes over the data once. After each part the held-out data is measured, and the best weights so far are kept. A
+checkpoint is written to the work folder every few minutes, and a run that was cut goes on from it. Equal seeds give equal
+weights on one machine.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from rag.models.cache import ensure
 from rag.models.crossencoder import MAX_TOKENS, CrossEncoder, Logits
 
 TARGET = Path(__file__).parent.parent / "rag" / "models" / "checker.safetensors"
-BATCH_TOKENS = 7168  # padded: 32 pairs of 224
+BATCH_TOKENS = 7168  # a batch holds this many padded tokens: 32 pairs of 224
 RATE, WARM_UP, DECAY, CLIP = 1.2e-4, 0.06, 0.01, 1.0
-SPAN_WEIGHT = 0.5  # of the loss over where the answer stands, beside whether it is there
-PARTS = 6  # of the pass, each followed by a look at the held-out part
-CHECKPOINT_EVERY = 150  # steps
+SPAN_WEIGHT = 0.5  # the loss over where the answer stands counts so much, that over whether it is there counts 1
+PARTS = 6  # the pass has this many parts, and the held-out data is measured after each
+CHECKPOINT_EVERY = 150  # a checkpoint is written after this many steps
 IGNORED = -100
 
 
@@ -69,7 +69,7 @@ class Encoded:
         return (inside[0], inside[-1]) if inside else (IGNORED, IGNORED)
 
     def batch(self, chosen: Sequence[int]) -> dict[str, Tensor]:
-        """Give tensors of the chosen pairs, padded to the longest."""
+        """Return tensors of the chosen pairs, padded to the longest."""
         longest = max(self.lengths[i] for i in chosen)
         padded = {
             "ids": [self.ids[i] + [0] * (longest - self.lengths[i]) for i in chosen],
@@ -81,14 +81,14 @@ class Encoded:
 
 
 def read(network: nn.Module, batch: dict[str, Tensor]) -> Logits:
-    """Give the logits of a batch, computed in bf16 where that is as good."""
+    """Return the logits of a batch, computed in bf16 where that is as good."""
     with torch.autocast("cpu", torch.bfloat16):
         logits: Logits = network(batch["ids"], batch["segments"], batch["mask"])
     return logits
 
 
 def loss_of(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-    """Give the mean loss of a pair, over the heads that it has a target for."""
+    """Return the mean loss of a pair over the heads that it has a target for."""
     logits = read(network, batch)
     asked = ~batch["answers"].isnan()
     total = nn.functional.binary_cross_entropy_with_logits(logits.answers[asked], batch["answers"][asked], reduction="sum")
@@ -99,7 +99,7 @@ def loss_of(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
 
 @torch.inference_mode()
 def held_out(network: nn.Module, data: Encoded) -> dict[str, float]:
-    """Measure both judgements, as areas under the curve, and how often the answer's first token is found."""
+    """Return the areas under the curve of both judgements, and the share of answers whose first token is found."""
     seen: dict[str, list[float]] = {name: [] for name in ("answers", "held", "supported", "follows", "found")}
     for chosen in batches(data.lengths, tokens=BATCH_TOKENS, draw=random.Random(0)):  # noqa: S311 - no secret
         batch = data.batch(chosen)
@@ -118,10 +118,10 @@ def held_out(network: nn.Module, data: Encoded) -> dict[str, float]:
 
 
 class Run:
-    """A training run that can be cut and go on."""
+    """A training run, which can be cut and go on from its checkpoint."""
 
     def __init__(self, network: CrossEncoder, steps: int, work: Path, plan: str = "") -> None:
-        """Begin a run of ``steps``; ``plan`` names the data and their order: of another plan no checkpoint is gone on from."""
+        """Begin a run of ``steps``; ``plan`` names the data and their order, and a checkpoint of another plan is refused."""
         self.network, self.work, self.plan = network, work, plan
         network.requires_grad_(False)
         self.free = network.trained()
@@ -133,7 +133,7 @@ class Run:
         work.mkdir(parents=True, exist_ok=True)
 
     def learn(self, batch: dict[str, Tensor]) -> float:
-        """Take one step and give its loss; the rate rises to ``RATE`` and falls to nought, both in a straight line."""
+        """Take one step and return its loss; the rate rises to ``RATE`` and falls to zero, both in a straight line."""
         falling = (self.steps - self.step) / max(1, self.steps - self.warm)
         self.optimizer.param_groups[0]["lr"] = RATE * min((self.step + 1) / self.warm, falling)
         loss = loss_of(self.network, batch)
@@ -149,7 +149,7 @@ class Run:
         _write({name: p.detach().to(torch.bfloat16) for name, p in self.free.items()}, path, {})
 
     def checkpoint(self) -> None:
-        """Write all that the next step depends on."""
+        """Write everything that the next step depends on."""
         tensors = {f"weights.{name}": p.detach() for name, p in self.free.items()}
         for name, p in self.free.items():
             tensors |= {f"{key}.{name}": value for key, value in self.optimizer.state[p].items() if key != "step"}

@@ -1,10 +1,10 @@
-"""Train the probe of the generator's states: data -> rag/probe.safetensors.
+"""Trains the probe of the generator's states on data and writes rag/models/probe.safetensors.
 
 usage: train_probe.py DATA_FOLDER [--work FOLDER] [--seed N]
 
 The generator reads the product's own prompt for each question, and the states over the question's words are kept in the work
-folder, some hundreds a file: a run that was cut goes on from them. A small head then learns from them whether the excerpts hold
-the answer; what it reaches on the held-out part of the data is printed. Deterministic for a seed on one machine.
+folder, some hundreds in a file; a run that was cut goes on from them. A small head then learns from them whether the excerpts
+hold the answer, and what it reaches on the held-out data is printed. Equal seeds give equal weights on one machine.
 """
 
 from __future__ import annotations
@@ -32,24 +32,25 @@ from rag.answer import prompt
 from rag.answer.evidence import Excerpt, excerpts, gather
 from rag.config import load_config
 from rag.evaluate.measures import holds
-from rag.models.cache import checker_files, ensure
+from rag.models.cache import ensure
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.models.loading import checker_files
 from rag.models.probe import AFTER, ASKED, Head
 from rag.types import Document, Encoder, Finder, Hit, Message, Passage
 
 TARGET = Path(__file__).parent.parent / "rag" / "models" / "probe.safetensors"
 LAYER = 14
-# Questions of each set, of those that can be answered and of those that cannot; all that look answerable and are not.
+# At most so many questions are drawn from each set that can be answered, and as many that cannot, though they look answerable.
 MOST = {"squad2": 1600, "nq_open": 480, "qed": 440, "xquad_en": 350, "clapnq": 180, "musique": 160, "squad2_sample": 150}
-ALTERED = 900  # questions more, of which a word was exchanged so that the passages do not answer them
-SHARD = 400  # prompts a file
+ALTERED = 900  # so many more questions get a word exchanged, so that the passages do not answer them
+SHARD = 400  # the states of this many prompts go into one file
 EPOCHS, BATCH, RATE, DECAY = 6, 64, 2e-3, 0.1
 
 
 class Recorder:
-    """Stands where the generator has its probe, and keeps the states that it would look at."""
+    """Takes the place of the generator's probe and keeps the states that a probe would look at."""
 
     layer = LAYER
 
@@ -63,7 +64,7 @@ class Recorder:
 
 
 def questions(folder: Path, seed: int) -> list[dict[str, Any]]:
-    """Draw questions, with some made unanswerable, in a shuffled order; equal for equal seeds."""
+    """Return drawn questions, some of them made unanswerable, in a shuffled order; equal seeds return equal questions."""
     draw = random.Random(seed)  # noqa: S311 - no secret
     items = [item for part in ("train", "val") for item in read(folder / "qa.jsonl.gz", part) if item["set"] in MOST]
     draw.shuffle(items)
@@ -82,7 +83,7 @@ def questions(folder: Path, seed: int) -> list[dict[str, Any]]:
 
 
 def hits_of(item: dict[str, Any], encoder: Encoder, finder: Finder) -> list[Hit]:
-    """Give an item's passages as if they had been searched for."""
+    """Return an item's passages as if a search had found them."""
     documents = [Document(f"{i}", p["text"], p["title"] or "", None, "") for i, p in enumerate(item["passages"])]
     passages = [Passage(document, 0, 0, len(document.text), document.title) for document in documents]
     texts = [passage.headed for passage in passages]
@@ -93,7 +94,7 @@ def hits_of(item: dict[str, Any], encoder: Encoder, finder: Finder) -> list[Hit]
 
 
 def shows_the_answer(item: dict[str, Any], read: Sequence[Excerpt]) -> bool:
-    """Say whether what is read holds the answer, or a sentence of the evidence."""
+    """Return whether the excerpts hold the answer, or a sentence of the evidence."""
     text = "\n".join(excerpt.text for excerpt in read)
     return holds(text, item["answers"]) or any(sentence in text for sentence in item["evidence"])
 
@@ -101,7 +102,7 @@ def shows_the_answer(item: dict[str, Any], read: Sequence[Excerpt]) -> bool:
 def prompts(
     items: Sequence[dict[str, Any]], encoder: Encoder, finder: Finder
 ) -> Iterator[tuple[dict[str, Any], list[Message]]]:
-    """Yield the product's prompt for each question; not where an answer exists that the excerpts do not show."""
+    """Yield each question with the product's prompt, except questions whose answer the excerpts do not show."""
     for item in items:
         evidence = gather(item["question"], hits_of(item, encoder, finder), encoder)
         chosen = excerpts(item["question"], evidence)
@@ -110,7 +111,7 @@ def prompts(
 
 
 def record(items: Sequence[dict[str, Any]], encoder: Encoder, finder: Finder, generator: CausalGenerator, work: Path) -> None:
-    """Keep the states of all prompts in files of the work folder; those that are there already stay."""
+    """Write the states of all prompts to files in the work folder; files that are there already stay."""
     generator._probe = recorder = Recorder()  # type: ignore[assignment]
     for first in track(range(0, len(items), SHARD), "reading"):
         if (file := work / f"{first:06}.npz").exists():
@@ -128,13 +129,13 @@ def record(items: Sequence[dict[str, Any]], encoder: Encoder, finder: Finder, ge
 
 
 def recorded(work: Path) -> dict[str, NDArray[Any]]:
-    """Give all that was kept."""
+    """Return everything that was recorded, by name."""
     files = [np.load(file) for file in sorted(work.glob("[0-9]*[0-9].npz"))]
     return {name: np.concatenate([file[name] for file in files]) for name in files[0].files}
 
 
 def trained(states: Tensor, asked: Tensor, answerable: Tensor) -> Head:
-    """Fit a head to states ``(n, ASKED, width)`` of which the last ``asked`` ``(n,)`` count."""
+    """Return a head fitted to states ``(n, ASKED, width)``, of which the last ``asked`` ``(n,)`` count."""
     head = Head(states.shape[-1])
     sample = states[::3][_looked_at(asked[::3])].float()
     head.mean.copy_(sample.mean(0))
@@ -160,7 +161,7 @@ def _looked_at(asked: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def figures(head: Head, states: Tensor, asked: Tensor, answerable: Tensor, sets: NDArray[Any]) -> dict[str, float]:
-    """Give the area under the curve, of all and of each set."""
+    """Return the area under the curve over all sets and over each."""
     logits = torch.cat([head(states[i].float(), _looked_at(asked[i])) for i in torch.arange(len(states)).split(256)]).numpy()
     parts = {"all": sets == sets} | {name: sets == name for name in MOST}
     known = answerable.numpy()
@@ -172,13 +173,13 @@ def figures(head: Head, states: Tensor, asked: Tensor, answerable: Tensor, sets:
 
 
 def write(head: Head) -> None:
-    """Put the head where the product finds it, in bf16."""
+    """Write the head in bf16 to where the product finds it."""
     tensors = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in head.state_dict().items()}
     save_file(tensors, TARGET, metadata={"layer": str(LAYER)})
 
 
 def main() -> None:
-    """Read, train, and leave the weights where the product finds them."""
+    """Read, train, and write the weights to where the product finds them."""
     parser = argparse.ArgumentParser(description="Train the probe of the generator's states.")
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".training-probe"))

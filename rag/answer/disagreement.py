@@ -13,31 +13,16 @@ from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from rag.answer.evidence import Evidence
 from rag.search.question_time import MONTH
 from rag.text import newspage
-from rag.text.words import (
-    NEGATIONS,
-    NUMBER,
-    POLES,
-    UNIT,
-    YEAR,
-    content_terms,
-    counted,
-    in_digits,
-    measured,
-    names,
-    numbers,
-    stem,
-    words,
-)
+from rag.text.quantities import PER_CENT, YEAR, in_digits, quantities
+from rag.text.terms import content_terms
+from rag.text.words import NEGATIONS, POLES, names, stem, words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
-    from rag.answer.evidence import Sentence
+    from rag.answer.evidence import Evidence, Sentence
 
 ASKED_HELD = 0.6  # of the question's content words, that both sentences hold
 ALIKE = 0.7  # of the two sentences' other content words
@@ -89,7 +74,6 @@ BOUNDS = re.compile(
 HEDGES = re.compile(
     rf"\b(?:about|around|some|roughly|approximately|nearly|almost|circa|close to|an estimated) {SIGN}?$", re.IGNORECASE
 )
-FACTORS = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "mn": 10**6, "bn": 10**9, "tn": 10**12}
 PREPOSITIONS = frozenset("in at on of for from by with among to as near under between through during without per".split())
 REACH = 3  # words after a preposition that belong to it
 UNSAID = content_terms(
@@ -171,16 +155,6 @@ def disagreements(question: str, evidence: Evidence) -> list[Disagreement]:
     return [_sorted(group) for group in groups]
 
 
-def without(evidence: Evidence, outdated: Collection[Sentence]) -> Evidence:
-    """Give the evidence less some sentences."""
-    kept = [i for i, s in enumerate(evidence.sentences) if s not in outdated]
-    if len(kept) == len(evidence.sentences):
-        return evidence
-    rows = np.array(kept, dtype=np.intp)
-    spans = tuple(evidence.sentences[i] for i in kept)
-    return Evidence(spans, evidence.vectors[rows], evidence.likeness[rows], evidence.found[rows])
-
-
 def _sorted(group: dict[Sentence, str]) -> Disagreement:
     spans = sorted(group, key=lambda s: (s.document.published or "", s.document.source, s.start))
     return Disagreement(tuple(spans), tuple(group[s] for s in spans))
@@ -251,23 +225,16 @@ def _frame(sentence: str) -> _Frame:
 
 def _figures(text: str) -> Iterable[_Figure]:
     """Give the figures of a text with spelt numbers in digits; years and ordinals are none."""
-    units, things = measured(text), dict(counted(text))
-    for match in NUMBER.finditer(text):
-        (plain,) = numbers(match[0])
-        factor = UNIT.match(text, match.end())
-        unit = "percent" if factor and factor["percent"] else " ".join(sorted(units.get(plain, ()))) or things.get(plain, "")
-        is_year, is_name = YEAR.fullmatch(match[0]) and not unit, text[: match.start()][-1:].isalpha()
-        if ORDINAL.match(text, match.end()) or is_year or is_name:
+    for q in quantities(text):
+        unit = q.unit or q.counts
+        is_year, is_name = YEAR.fullmatch(text[q.start : q.end]) and not unit, text[: q.start][-1:].isalpha()
+        if q.is_ordinal or is_year or is_name or q.value is None:
             continue
-        times = FACTORS.get(factor["factor"].lower(), 1) if factor and factor["factor"] else 1
-        before = text[: match.start()]
+        before = text[: q.start]
         sign = CURRENCY.search(before)
-        shown = (sign[0] if sign else "") + (match[0] + (factor[0] if factor else "")).rstrip(".,")
-        try:
-            value = Decimal(plain) * times
-        except ArithmeticError:  # 1.2.3
-            continue
-        yield _Figure(value, unit, shown, bool(HEDGES.search(before)), bool(BOUNDS.search(before)))
+        percent = PER_CENT.match(text, q.end)
+        shown = (sign[0] if sign else "") + (text[q.start : q.end] + (percent[0] if percent else "")).rstrip(".,")
+        yield _Figure(q.value, unit, shown, bool(HEDGES.search(before)), bool(BOUNDS.search(before)))
 
 
 def _ending(value: Decimal) -> int:

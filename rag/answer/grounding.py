@@ -1,6 +1,6 @@
-"""Draft and evidence -> claims with verdicts and citations. Code decides; the model's text is only a draft.
+"""A draft and evidence become statements with verdicts. Code decides; the model's text is only a draft.
 
-Each sentence of the draft is matched with the sentences of the passages. Its numbers and names must stand in what is cited, its
+Each sentence of the draft is matched with the sentences of the passages. Its numbers and names must stand in what it cites, its
 other words should; what the passages do not hold is not published.
 """
 
@@ -14,21 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.answer.claims import claims_of
-from rag.text.words import (
-    NEGATIONS,
-    WORD,
-    YEAR,
-    content_sequence,
-    content_terms,
-    counted,
-    full_names,
-    measured,
-    names,
-    numbers,
-    same_name,
-    words,
-)
-from rag.types import Check, Citation, Claim, Span, Verdict
+from rag.answer.statements import Statement
+from rag.text.quantities import YEAR, counted, measured, numbers
+from rag.text.terms import content_sequence, content_terms
+from rag.text.words import NEGATIONS, WORD, full_names, names, same_name, words
+from rag.types import Check, CheckName, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -62,20 +52,10 @@ COMPARES = re.compile(
     r"|which of)\b",
     re.IGNORECASE,
 )
-STATEMENT, ADDITION, NEGATION = "a statement", "more than the question", "not denied"
-FACTS, WORDING = "names and numbers", "words and meaning"
 ANCHORED = 0.34  # of a claim's other words, that a sentence holds which backs a number
 COUNTED_REACH = 5  # content words between a number and what it counts
 NEGATION_REACH = 3
 YES_NO = frozenset("is are was were do does did has have had can could will would should may must".split())
-
-
-@dataclass(frozen=True, slots=True)
-class Grounded:
-    """The checked draft: every claim, and the citations of those that were published."""
-
-    claims: tuple[Claim, ...]
-    citations: tuple[Citation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,35 +73,35 @@ class _Match:
         return Verdict.PARTLY if self.support >= PARTLY else Verdict.UNSUPPORTED
 
 
-def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, growing: bool = False) -> Grounded:
-    """Check every sentence of a draft against the evidence; of a growing one, those that are finished.
-
-    The markers of the citations count from 1 in order of appearance; a span that backs several claims is one citation.
-    """
+def ground(question: str, draft: str, evidence: Evidence, *, encoder: Encoder, growing: bool = False) -> tuple[Statement, ...]:
+    """Check every sentence of a draft against the evidence; of a growing draft, check those that are finished."""
     texts = list(dict.fromkeys(claims_of(draft, growing=growing)))  # a small model may say the same sentence twice
-    related = (evidence.likeness >= UNRELATED) | (evidence.found >= NOT_FOUND)
+    related = np.array([s.likeness >= UNRELATED or s.found >= NOT_FOUND for s in evidence.sentences], dtype=bool)
     if not texts or not related.any():
-        return Grounded((), ())
-    # One by one: in bf16 a vector depends a little on its batch, and a growing draft must not change a verdict.
-    near = [encoder.encode([f"{question} {text}"])[0] @ evidence.vectors.T for text in texts]
-    numbering: dict[Sentence, int] = {}
-    support: dict[Sentence, float] = {}
-    claims: list[Claim] = []
-    for text, cosines in zip(texts, near, strict=True):
+        return ()
+    statements: list[Statement] = []
+    for text in texts:
+        # One by one: in bf16 a vector depends a little on its batch, and a growing draft must not change a verdict.
+        cosines = encoder.encode([f"{question} {text}"])[0] @ evidence.vectors.T
         match = _match(text, question, evidence.sentences, np.where(related, cosines, -np.inf))
-        if claims and not claims[-1].markers and DANGLES.match(text):
-            match = _failed(STATEMENT, "points back to a sentence that was not published")
-        cited = match.cited if match.verdict is not Verdict.UNSUPPORTED else ()
-        for sentence in cited:
-            numbering.setdefault(sentence, len(numbering) + 1)
-            support[sentence] = max(support.get(sentence, 0.0), match.support)
-        markers = tuple(sorted(numbering[sentence] for sentence in cited))
-        compared = tuple(span_of(sentence) for sentence in match.cited)
-        unbacked = _unbacked(text, cited) if match.verdict is Verdict.PARTLY else ()
-        claims.append(
-            Claim(text, match.verdict, round(match.support, 3), markers, match.checks, compared=compared, unbacked=unbacked)
-        )
-    return Grounded(tuple(claims), tuple(citation_of(n, s, support[s]) for s, n in numbering.items()))
+        if statements and not statements[-1].published and DANGLES.match(text):
+            match = _failed(CheckName.STATEMENT, "points back to a sentence that was not published")
+        statements.append(_statement(text, match))
+    return tuple(statements)
+
+
+def _statement(text: str, match: _Match) -> Statement:
+    published = match.verdict is not Verdict.UNSUPPORTED
+    return Statement(
+        text,
+        match.verdict,
+        match.support,
+        match.cited,
+        match.checks,
+        published,
+        backing=match.support if published else None,
+        unbacked=_unbacked(text, match.cited) if match.verdict is Verdict.PARTLY else (),
+    )
 
 
 def _unbacked(text: str, cited: Sequence[Sentence]) -> tuple[tuple[int, int], ...]:
@@ -149,11 +129,11 @@ def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray
     """Find the one to three sentences that back a claim best, and say how far."""
     weights = _weights(text, question)
     if ABSENCE.search(text):
-        return _failed(STATEMENT, "says that the articles do not say")
+        return _failed(CheckName.STATEMENT, "says that the articles do not say")
     if not weights:
-        return _failed(STATEMENT, "says nothing that can be checked")
+        return _failed(CheckName.STATEMENT, "says nothing that can be checked")
     if not (added_terms(text, question) or _offers_choice(question)):
-        return _failed(ADDITION, "only repeats the question")
+        return _failed(CheckName.ADDITION, "only repeats the question")
     cited = _best_sentences(text, question, weights, spans, cosines)
     lost = _not_held(text, question, cited)
     if lost and COMPARES.search(question):
@@ -162,16 +142,16 @@ def _match(text: str, question: str, spans: Sequence[Sentence], cosines: NDArray
     denied = _denied(text, cited)
     support = _support(weights, question, cited, max(float(cosines[spans.index(s)]) for s in cited))
     checks = (
-        Check(STATEMENT, True),
-        Check(ADDITION, True),
-        Check(NEGATION, not denied, f"the articles say the opposite: {denied}" if denied else ""),
-        Check(FACTS, not lost, f"not in the articles as said: {', '.join(lost)}" if lost else ""),
-        Check(WORDING, support >= SUPPORTED, "" if support >= SUPPORTED else "the articles say it only in part"),
+        Check(CheckName.STATEMENT, True),
+        Check(CheckName.ADDITION, True),
+        Check(CheckName.NEGATION, not denied, f"the articles say the opposite: {denied}" if denied else ""),
+        Check(CheckName.FACTS, not lost, f"not in the articles as said: {', '.join(lost)}" if lost else ""),
+        Check(CheckName.WORDING, support >= SUPPORTED, "" if support >= SUPPORTED else "the articles say it only in part"),
     )
     return _Match(min(support, CONTRADICTED) if denied or lost else support, cited, checks)
 
 
-def _failed(name: str, detail: str) -> _Match:
+def _failed(name: CheckName, detail: str) -> _Match:
     return _Match(0.0, (), (Check(name, False, detail),))
 
 
@@ -298,16 +278,3 @@ def _offers_choice(question: str) -> bool:
     """Say whether the words of the question may be the answer: "A or B?", "Did she ...?"."""
     first = words(question)[:1]
     return " or " in question or bool(first and first[0] in YES_NO)
-
-
-def span_of(sentence: Sentence) -> Span:
-    """Give the span of a sentence."""
-    return Span(sentence.document.source, sentence.start, sentence.end, sentence.text)
-
-
-def citation_of(marker: int, sentence: Sentence, support: float) -> Citation:
-    """Cite a sentence."""
-    d = sentence.document
-    return Citation(
-        marker, d.source, d.title, d.published, sentence.start, sentence.end, sentence.text, round(support, 3), d.sha256
-    )

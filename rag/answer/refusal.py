@@ -1,7 +1,7 @@
-"""Should the question be answered at all? Signals of the evidence and the checked draft -> a probability.
+"""Whether the question is answered or refused: signals of the evidence and the checked draft add up to a probability.
 
 A draft can be true to its quote and yet answer another question. What tells the two apart is measured here, each signal in
-0..1, and weighed by a logistic regression fitted on development questions.
+0..1, and weighed by a logistic regression fitted on development questions. The weights lie in ``refusal.toml``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rag.answer.grounding import is_in, is_like
-from rag.text.words import WORD, content_terms, measured, names, numbers, words
+from rag.answer.statements import cited_sentences
+from rag.text.quantities import numbers, quantities
+from rag.text.terms import content_terms
+from rag.text.words import WORD, names, words
+from rag.types import Decision, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from rag.answer.evidence import Evidence
-    from rag.answer.grounding import Grounded
+    from rag.answer.statements import Statement
     from rag.types import Hit, Written
 
 
@@ -38,6 +42,7 @@ def _read_fits() -> tuple[float, tuple[Fit, ...]]:
     return table["threshold"], tuple(Fit(fit["intercept"], fit["weights"]) for fit in fits)
 
 
+NEAR_ENOUGH = 0.15  # below this cosine of the best passage none is about the question, and the generator is not asked
 # Below the threshold a question is refused; the fits are in the order of how much must have been measured for them.
 THRESHOLD, FITS = _read_fits()
 
@@ -51,7 +56,11 @@ ASKS_MONEY = re.compile(
     r"|\b(?:what|which)\b.*\b(?:price|cost|fee|salary)\b",
     re.IGNORECASE,
 )
-CURRENCIES = frozenset("dollar euro pound yen rupe yuan".split())  # as measured() names them
+FREE = re.compile(
+    r"\b(?:(?:is|are|was|were|be|been|for|entirely|completely) free\b(?! (?:from|to|trade|market|speech)\b)"
+    r"|free (?:of charge|admission|entry)\b|costs? nothing\b|no (?:charge|fees?|cost)\b)",
+    re.IGNORECASE,
+)
 ASKS_DATE = re.compile(r"\bwhen\b|\b(?:what|which) (?:exact )?(?:day|date|month|weekday|year)\b|\bsince when\b", re.IGNORECASE)
 # "Who is Ahsan Iqbal?" asks for a description; "who is the minister?" and "who met him?" ask for a name.
 ASKS_NAME = re.compile(
@@ -66,7 +75,31 @@ DATE_WORDS = content_terms(
 )
 
 
-def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Grounded, written: Written) -> dict[str, float]:
+def decide(
+    question: str,
+    hits: Sequence[Hit],
+    statements: Sequence[Statement],
+    written: Written,
+    threshold: float,
+    *,
+    growing: bool = False,
+) -> Decision:
+    """Weigh whether the articles answer the question.
+
+    Of a draft that is still growing the decision is a lower bound of the later ones: every signal but ``sure`` only grows with
+    the draft, and no weight is below zero. So ``sure`` counts as 0 there, and what answers now answers in the end.
+    """
+    if not cited_sentences(statements):
+        return Decision(threshold)
+    measured = signals(question, hits, statements, written)
+    if growing:
+        measured["sure"] = 0.0
+    fit = next((fit for fit in FITS if fit.weights.keys() <= measured.keys()), FITS[-1])
+    weighed = (Signal(name, round(value, 3), fit.weights.get(name, 0.0)) for name, value in measured.items())
+    return Decision(threshold, fit.intercept, tuple(weighed))
+
+
+def signals(question: str, hits: Sequence[Hit], statements: Sequence[Statement], written: Written) -> dict[str, float]:
     """Measure how near what would be published comes to the question; each in 0..1, larger is better.
 
     ``passage_cosine`` and ``sentence_cosine`` compare the question with the best passage and the best cited sentence;
@@ -77,36 +110,23 @@ def signals(question: str, hits: Sequence[Hit], evidence: Evidence, grounded: Gr
     ``sure`` is how sure the generator was of the most doubtful words of its draft, the last of which was ``written``;
     ``known``, where its states were looked at, how likely it knows from what it read.
     """
-    spans = {(c.source, c.start) for c in grounded.citations}
-    cited = [i for i, s in enumerate(evidence.sentences) if (s.document.source, s.start) in spans]
-    sentences = [evidence.sentences[i] for i in cited]
+    published, cited = [each for each in statements if each.published], cited_sentences(statements)
     asked, named = content_terms(question), names(question)
-    beside = frozenset[str]().union(*(s.passage_words for s in sentences))
+    beside = frozenset[str]().union(*(s.passage_words for s in cited))
     seen = [hit.found.probability for hit in hits if hit.found]
-    found = {"found": max(seen), "found_cited": max((float(evidence.found[i]) for i in cited), default=0.0)} if seen else {}
+    found = {"found": max(seen), "found_cited": max((s.found for s in cited), default=0.0)} if seen else {}
     known = {} if written.known is None else {"known": written.known}
     return found | {
         "passage_cosine": max((hit.cosine for hit in hits), default=0.0),
-        "sentence_cosine": max((float(evidence.likeness[i]) for i in cited), default=0.0),
-        "sentence_coverage": max((len(asked & s.terms) for s in sentences), default=0) / max(1, len(asked)),
-        "names_held": max((_share_in(named, s.words | {*words(s.passage.heading)}) for s in sentences), default=0.0),
+        "sentence_cosine": max((s.likeness for s in cited), default=0.0),
+        "sentence_coverage": max((len(asked & s.terms) for s in cited), default=0) / max(1, len(asked)),
+        "names_held": max((_share_in(named, s.words | {*words(s.passage.heading)}) for s in cited), default=0.0),
         "numbers_held": _share_in({n for n in numbers(question) if len(n) > 1}, beside),  # "give two reasons" asks for no 2
-        "type_fits": float(type_fits(question, " ".join(claim.text for claim in grounded.claims if claim.markers))),
+        "type_fits": float(type_fits(question, " ".join(statement.text for statement in published))),
         "sure": math.exp(-written.surprisal),
         **known,
-        "backed": float(any(claim.markers and (claim.drafted or not claim.quoted) for claim in grounded.claims)),
+        "backed": float(any(statement.drafted or not statement.quoted for statement in published)),
     }
-
-
-def probability(measured: Mapping[str, float]) -> float:
-    """Weigh signals: the probability that the articles answer the question."""
-    fit = fit_of(measured)
-    return 1 / (1 + math.exp(-fit.intercept - sum(weight * measured[name] for name, weight in fit.weights.items())))
-
-
-def fit_of(measured: Mapping[str, float]) -> Fit:
-    """Give what weighs these signals: whether the checker and the probe had a say is seen in them."""
-    return next((fit for fit in FITS if fit.weights.keys() <= measured.keys()), FITS[-1])
 
 
 def missing_words(question: str, evidence: Evidence) -> list[str]:
@@ -124,7 +144,7 @@ def type_fits(question: str, text: str) -> bool:
     """Say whether an answer adds the kind of thing asked for: money, a date, a number, a name."""
     added = numbers(text) - numbers(question)
     if ASKS_MONEY.search(question):
-        return any(unit in CURRENCIES for units in measured(text).values() for unit in units)
+        return any(quantity.is_money for quantity in quantities(text)) or bool(FREE.search(text))
     if ASKS_NUMBER.search(question):
         return bool(added)
     if ASKS_DATE.search(question):

@@ -1,4 +1,4 @@
-"""The chat in a terminal: reads a line, streams the answer, remembers both."""
+"""Chat in a terminal: read a question, stream the answer, remember both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = "/new forgets the chat so far, /quit or Ctrl-D ends it; Ctrl-C stops an answer."
 
 
-def chat(assistant: Assistant) -> None:
+def converse(assistant: Assistant) -> None:
     """Answer line after line until the input ends or the user leaves."""
     with suppress(ImportError):
         import readline  # noqa: F401 - gives input() its line editing
@@ -44,7 +44,7 @@ def chat(assistant: Assistant) -> None:
 
 
 def _streamed(assistant: Assistant, question: str, history: Sequence[Message]) -> Answer | None:
-    """Show an answer while it grows, and give it; None when it failed or was stopped."""
+    """Show an answer while it grows, and return it; None when it failed or was stopped."""
     shown, answer = "", None
     growing = assistant.stream(question, history=history)
     try:
@@ -67,7 +67,7 @@ def _streamed(assistant: Assistant, question: str, history: Sequence[Message]) -
 
 
 def _prompted() -> str | None:
-    """Read a line from the user; None at the end."""
+    """Read a line from the user and return it; None at the end of the input."""
     try:
         return input("> " if sys.stdin.isatty() else "")
     except EOFError:

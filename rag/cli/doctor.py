@@ -1,4 +1,4 @@
-"""Looks at everything an answer needs and says what is wrong and which command mends it."""
+"""Examine everything that an answer needs, and name the command that mends what is wrong."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rag.errors import RagError
 from rag.index.integrity import check
 from rag.index.reader import Reader
 from rag.index.vector_file import Vectors
-from rag.models.cache import CHECKER, cache_folder, checker_weights, ensure, probe_weights, verify
-from rag.models.encoder import SentenceEncoder
+from rag.models import loading
+from rag.models.cache import cache_folder, verify
+from rag.models.trained import CHECKER, checker_weights, probe_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from rag.config import Config
     from rag.models.manifest import Role
-    from rag.types import Encoder
 
 PACKAGES = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "gradio")
 OLDEST_PYTHON = (3, 11)
@@ -31,20 +31,18 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; a ``problem`` names the next command to run, and is empty when all is well."""
+    """One thing that was examined; ``problem`` names the command to run next, and is empty when all is well."""
 
     subject: str
     detail: str
     problem: str = ""
 
 
-def examine(
-    index: Path | None,
-    *,
-    load_encoder: Callable[[Path], Encoder] = SentenceEncoder,
-    working: Callable[[str], None] = lambda _: None,
-) -> Iterator[Finding]:
-    """Look at one thing after the other; ``working`` is told before each slow one. Nothing is fetched or changed."""
+def examine(index: Path | None, *, working: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
+    """Examine one thing after the other and yield a finding of each; nothing is fetched or changed.
+
+    ``working`` is called before each slow step with what is about to be done.
+    """
     yield _python()
     yield from _packages()
     yield _sqlite()
@@ -61,7 +59,7 @@ def examine(
     yield _checker(config)
     yield _probe(config)
     working("reading the index")
-    yield from _index(config, None if encoder.problem else load_encoder)
+    yield from _index(config, with_encoder=not encoder.problem)
 
 
 def _python() -> Finding:
@@ -106,7 +104,7 @@ def _checker(config: Config) -> Finding:
     try:
         if not checker_weights():
             return Finding("checker", "absent; answers are found and checked without it")
-        if config.encoder != CHECKER.base:  # else it was looked at already
+        if config.encoder != CHECKER.base:  # else `_model` has verified it
             verify(CHECKER.base)
         return Finding("checker", f"bytes as recorded, over {CHECKER.base}")
     except RagError as error:
@@ -121,7 +119,7 @@ def _probe(config: Config) -> Finding:
         return Finding("probe", "", str(error))
 
 
-def _index(config: Config, load_encoder: Callable[[Path], Encoder] | None) -> Iterator[Finding]:
+def _index(config: Config, *, with_encoder: bool) -> Iterator[Finding]:
     try:
         with Reader.open(config.index) as store:
             counts, meta = store.counts(), store.meta()
@@ -130,10 +128,9 @@ def _index(config: Config, load_encoder: Callable[[Path], Encoder] | None) -> It
             )
             yield Finding("index", held, "; ".join(check(store)))
             yield Finding("vectors", f"those of {counts.passages:,} passages", Vectors.problem(store, config.index))
-            if load_encoder is None:
-                return
-            identity = load_encoder(ensure(config.encoder, "encoder")).identity
-            store.require_encoder(identity)
-            yield Finding("index and encoder", f"both {identity}")
+            if with_encoder:
+                identity = loading.load_encoder(config).identity
+                store.require_encoder(identity)
+                yield Finding("index and encoder", f"both {identity}")
     except RagError as error:
         yield Finding("index", str(config.index), str(error))

@@ -1,4 +1,4 @@
-"""How far a long step is: a live line on a terminal, a few plain lines in a log. Always on standard error."""
+"""Show the progress of long steps on standard error: one live line on a terminal, a few plain lines in a log."""
 
 from __future__ import annotations
 
@@ -22,25 +22,28 @@ if TYPE_CHECKING:
     from rich.progress import Task, TaskID
 
 BYTES = "bytes"
-FIGURES = 64  # columns that bar and figures take at most
-LOG_SECONDS = 15.0  # between two lines about the same step
+FIGURES = 64  # columns that the bar and the figures take at most
+LOG_SECONDS = 15.0  # the least time between two log lines about the same step
 
 
 class _Display(Protocol):
-    """Shows one step at a time; ``total`` is 0 where it is not known."""
+    """Shows one step at a time."""
 
     def show(self, step: str, done: int, total: int, unit: str, pace: str = "") -> None:
-        """Show how far the step is, and at what pace where the caller knows better; another step ends the one before."""
+        """Show how far a step is; ``total`` is 0 where it is not known. A new step ends the one before.
+
+        :param pace: pace and time left in words, from a caller that knows better than the display; else empty.
+        """
 
     def end(self, *, failed: bool = False) -> None:
-        """End the last step and leave the screen as it was; of a failure the error will tell."""
+        """End the last step and leave the screen as it was; after a failure say nothing, since the error will be shown."""
 
 
 class Meter:
-    """A context manager that the slow parts report to."""
+    """A context manager to which the slow parts report their progress."""
 
     def __init__(self, *, live: bool = True) -> None:
-        """Draw on a terminal, unless ``live`` is off because standard output goes to the same one."""
+        """Draw a live line if standard error is a terminal; ``live`` is off where standard output prints to the same one."""
         self._live = live and sys.stderr.isatty()
         self._pace = Pace()
         self._display: _Display = _Lines()
@@ -53,12 +56,12 @@ class Meter:
         self._display.end(failed=kind is not None)
 
     def working(self, step: str) -> None:
-        """Say what is being done; in a log short steps are not worth a line."""
+        """Show on a terminal what is being done; a log gets no line for it, as these steps are short."""
         if self._live:
             self._display.show(step, 0, 0, "")
 
     def model(self, description: str, done_bytes: int, total_bytes: int) -> None:
-        """Show a fetch: a :class:`rag.models.fetch.Progress`."""
+        """Show how much of a model is fetched; this method is a :class:`rag.models.fetch.Progress`."""
         self._display.show(description, done_bytes, total_bytes, BYTES)
 
     def files(self, done: int, total: int, embedded: int) -> None:
@@ -75,7 +78,7 @@ class Meter:
 
 @dataclass
 class _Lines:
-    """A line when a step starts, when it ends, and now and then between."""
+    """Prints a line when a step starts, one when it ends, and one now and then in between."""
 
     step: str = ""
     last: str = ""
@@ -101,7 +104,7 @@ class _Lines:
 
 @dataclass
 class _Bar:
-    """One bar, redrawn by rich."""
+    """Draws one bar with rich."""
 
     step: str = ""
     task: TaskID | None = None
@@ -135,7 +138,7 @@ class _Bar:
 
 
 class _Track(ProgressColumn):
-    """A bar; nothing where the total is not known."""
+    """The bar itself; empty where the total is not known."""
 
     bar = BarColumn(bar_width=12)
 
@@ -144,7 +147,7 @@ class _Track(ProgressColumn):
 
 
 class _Told(ProgressColumn):
-    """``3 of 5 files``, the pace and the time left; nothing where the total is not known."""
+    """The figures beside the bar, ``3 of 5 files``, pace and time left; empty where the total is not known."""
 
     def render(self, task: Task) -> Text:
         if not task.total:
@@ -153,7 +156,7 @@ class _Told(ProgressColumn):
         told = [amount(int(task.completed), int(task.total), unit)]
         if task.fields["pace"]:
             return Text(", ".join((*told, task.fields["pace"])), no_wrap=True)
-        # Questions are reported in bursts, so their pace is that since the step began.
+        # Questions are reported in bursts, so their pace is the mean since the step began.
         pace = task.speed if unit == BYTES else task.completed / (task.elapsed or 1)
         if pace:
             left = _left((task.total - task.completed) / pace)
@@ -166,7 +169,7 @@ def _left(seconds: float) -> timedelta:
 
 
 def amount(done: int, total: int, unit: str) -> str:
-    """Say how much is done, for people."""
+    """Return how much is done, in words for people."""
     if unit == BYTES:
         return f"{filesize.decimal(done)} of {filesize.decimal(total)}"
     return f"{done:,} of {total:,} {unit}"

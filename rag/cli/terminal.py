@@ -1,6 +1,6 @@
-"""What people see: answers with their sources on standard output, everything else on standard error.
+"""Print for people: answers with their sources on standard output, everything else on standard error.
 
-Text of articles, file names and questions is data: it never becomes a control sequence, a text direction or markup.
+Text from articles, file names and questions is data: it never becomes a control sequence, a text direction or markup.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from rag.report.record import json_line
 from rag.text.visible import on_a_terminal as plain
 from rag.types import Status
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from rag.report.verify import Verified
     from rag.types import Answer, Hit, Span
 
-UNWRAPPED = 1_000_000  # columns where no terminal breaks the lines: a pipe's reader wants them whole
-NARROWEST = 20
+UNWRAPPED = 1_000_000  # columns of a pipe or a file: whoever reads it wants whole lines
+NARROWEST = 20  # columns; text is wrapped to no less, even where the terminal is narrower
 
 
 def one_line(text: str) -> str:
-    """Give safe text with each run of whitespace as one space."""
+    """Return text that is safe to print, with each run of whitespace as one space."""
     return plain(" ".join(text.split()))
 
 
@@ -38,12 +39,19 @@ def say(message: str) -> None:
 
 
 def emit(text: str, *, end: str = "\n") -> None:
-    """Print on standard output, at once; the text must be safe already."""
+    """Print on standard output and flush; the text must be safe already."""
     print(text, end=end, flush=True)  # noqa: T201
 
 
+def emit_json(value: object) -> None:
+    """Print one line of JSON in UTF-8, whatever the locale is, and flush."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8")
+    emit(json_line(value))
+
+
 def console_on(stream: TextIO) -> Console:
-    """Give a console that wraps for a terminal, and leaves lines whole for anything else."""
+    """Return a console that wraps lines on a terminal, and leaves them whole anywhere else."""
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     return console if console.is_terminal else Console(file=stream, highlight=False, markup=False, emoji=False, width=UNWRAPPED)
 
@@ -55,7 +63,7 @@ def show_answer(console: Console, answer: Answer) -> None:
 
 
 def show_sources(console: Console, answer: Answer) -> None:
-    """Print what stands below an answer: its sources, and what the reader should know of how it came about."""
+    """Print what stands below an answer: its sources, what was left out, the remarks, and how the question was understood."""
     for citation in answer.citations:
         dated = f", {citation.published}" if citation.published else ""
         console.print()
@@ -113,7 +121,7 @@ def _place(span: Span) -> str:
 
 
 def show_sections(console: Console, sections: Iterable[Section]) -> None:
-    """Print sections, each below its title and behind an indent: no text of theirs can pass for a title."""
+    """Print sections, each indented below its title, so that no text in them can pass for a title."""
     for section in sections:
         console.print()
         write(console, section.title, style="bold")
@@ -122,7 +130,7 @@ def show_sections(console: Console, sections: Iterable[Section]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Give lines: the headings, then the rows; the columns named in ``right`` are set flush right."""
+    """Yield the lines of a table: the headings, then the rows; the columns named in ``right`` are flush right."""
     cells = [tuple(columns), *(tuple(one_line(cell) for cell in row) for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -134,7 +142,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
 
 
 def write(console: Console, text: str, *, indent: int = 0, style: str = "") -> None:
-    """Print plain text, wrapped to the terminal behind an indent."""
+    """Print plain text, indented and wrapped to the width of the terminal."""
     lines = Text(plain(text)).wrap(console, max(NARROWEST, console.width - indent))
     for line in lines:
         console.print(Text((" " * indent + line.plain).rstrip(), style=style), soft_wrap=True)

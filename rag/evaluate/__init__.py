@@ -1,1 +1,1 @@
-"""Questions with known answers become figures."""
+"""Measure the answers: ask questions whose answers are known, and count what was right, refused and cited."""

@@ -1,6 +1,6 @@
-"""Outcomes beside the details of an earlier run of the same questions -> what changed.
+"""Compare a run with the details of an earlier run: which figures and which questions changed.
 
-Only questions that are in both, by their ``id`` and wording, are compared.
+Only questions that are in both runs, with the same ``id`` and wording, are compared.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Figures before and now over the questions in both, and the ids of those that changed."""
+    """The figures of both runs over their common questions, and the ids of the questions that changed."""
 
     before: dict[str, float | None]
     now: dict[str, float | None]
@@ -34,9 +34,9 @@ class Comparison:
 
 
 def read_details(path: Path) -> list[Line]:
-    """Read what ``rag eval --details`` wrote.
+    """Read what ``rag eval --details`` wrote, and return its lines.
 
-    :raises UsageError: the file cannot be read or is none of those.
+    :raises UsageError: the file cannot be read, or is not such a file.
     """
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -50,9 +50,9 @@ def read_details(path: Path) -> list[Line]:
 
 
 def compare(outcomes: Sequence[Outcome], earlier: Sequence[Line]) -> Comparison:
-    """Set a run beside an earlier one.
+    """Compare a run with an earlier one.
 
-    :raises UsageError: they have no question in common.
+    :raises UsageError: the two have no question in common.
     """
     then = {_key(line): line for line in earlier}
     pairs = [(then[_key(line)], line) for line in map(details, outcomes) if _key(line) in then]
@@ -71,7 +71,7 @@ def _key(line: Line) -> tuple[str, str]:
 
 
 def _figures(lines: Iterable[Line]) -> dict[str, float | None]:
-    """Compute the figures that the details are enough for, named as in the report."""
+    """Return those figures of :class:`rag.evaluate.figures.Report` that can be computed from details."""
     lines = list(lines)
     answerable = [line for line in lines if line["answerable"]]
     answered = [line for line in answerable if not _refused(line)]

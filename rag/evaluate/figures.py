@@ -1,7 +1,7 @@
-"""Questions with known answers -> figures.
+"""Ask questions with known answers, and compute the figures: how many answers are right, refused, cited.
 
-An answer that was refused has no text. Figures are shares (0..1), rounded to three places; one that nothing was measured for
-is None.
+Most figures are shares (0..1), rounded to three places; a figure is None where there was nothing to measure. A refusal counts
+as an empty text.
 """
 
 from __future__ import annotations
@@ -14,20 +14,17 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rag.answer.assistant import marked
-from rag.errors import RagError, UsageError
+from rag.errors import RagError
 from rag.evaluate.measures import holds, overlap, percentile, rouge_l, token_f1
-from rag.evaluate.ratings import DOWN, UP
-from rag.report.record import BadQuestion, json_line, parse_question
 from rag.types import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from rag.report.record import Asked
+    from rag.evaluate.gold import Question
     from rag.types import Answer, Citation, Message
 
-SAME_EVIDENCE = 0.6  # of the shorter text's words in order: quote and gold evidence are the same sentence
+SAME_EVIDENCE = 0.6  # quote and gold evidence are the same sentence if they share more of the shorter one's words, in order
 
 _MARKER = re.compile(r"\[\d+\]")
 
@@ -60,29 +57,8 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question and what is known of its answer: ``answers`` are equivalent, ``evidence`` are sentences of ``sources``."""
-
-    id: Any
-    question: str
-    answerable: bool
-    answers: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
-    history: tuple[Message, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Gold:
-    """What a file of questions holds: those to measure, and how many answers were rated wrong without saying what is right."""
-
-    questions: list[Question]
-    unmeasured: int
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one question; ``answer`` is None when it ended in ``error``."""
+    """The result of one question; ``answer`` is None when it ended in ``error``."""
 
     question: Question
     answer: Answer | None
@@ -106,12 +82,12 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        """Whether it is refused as it should be, or holds a gold answer."""
+        """Whether the answer contains a gold answer, or was refused where the articles hold none."""
         return holds(self.text, self.question.answers) if self.question.answerable else self.refused
 
     @property
     def cites_source(self) -> bool:
-        """Whether a citation leads to a gold article."""
+        """Whether a citation names a gold article."""
         return any(self._in_gold(citation) for citation in self.citations)
 
     @property
@@ -150,51 +126,12 @@ class Report:
     peak_memory_mb: float | None
 
     def figures(self) -> dict[str, float | int | None]:
-        """Give the figures by name, in the order in which they are shown."""
+        """Return the figures by name, in the order in which they are shown."""
         return asdict(self)
 
 
-def load_questions(path: Path) -> list[Question]:
-    """Give the questions of :func:`load_gold`."""
-    return load_gold(path).questions
-
-
-def load_gold(path: Path) -> Gold:
-    """Read a file of questions, one JSON object a line; blank lines are passed over.
-
-    Each holds ``id``, ``question`` and ``answerable``, and where they apply ``answers``, ``sources``, ``evidence``
-    and ``history``. Of ratings (:mod:`rag.evaluate.ratings`) with the same id the last counts; one that an answer is wrong
-    may do without ``answerable``, and is not measured.
-
-    :raises UsageError: the file cannot be read, holds none to measure, or a line is not such a question.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}); name a file with one question a line") from None
-    found: dict[str | int, Question | None] = {}
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                asked = parse_question(line)
-                key = _rated_id(asked) or number
-                found.pop(key, None)
-                found[key] = _question(asked)
-            except BadQuestion as error:
-                raise UsageError(f"{path}, line {number}: {error}; mend it and run `rag eval` again") from None
-    questions = [question for question in found.values() if question]
-    if found and not questions:
-        raise UsageError(
-            f"{path} holds only answers that were rated wrong, so no answer is known; "
-            'rate some that are right, or add "answerable" and "answers" to a line'
-        )
-    if not questions:
-        raise UsageError(f"{path} holds no question; write one JSON object a line")
-    return Gold(questions, len(found) - len(questions))
-
-
 def evaluate(assistant: Asker, questions: Iterable[Question], *, watch: Callable[[Outcome], object] | None = None) -> Report:
-    """Ask every question and measure; ``watch`` is told each outcome as it comes."""
+    """Ask every question and return the figures; ``watch`` is called with each outcome as soon as it is there."""
     outcomes = []
     for question in questions:
         outcomes.append(_ask(assistant, question))
@@ -204,7 +141,7 @@ def evaluate(assistant: Asker, questions: Iterable[Question], *, watch: Callable
 
 
 def measure(outcomes: Sequence[Outcome]) -> Report:
-    """Compute the figures."""
+    """Return the figures of the outcomes."""
     answerable = [o for o in outcomes if o.question.answerable]
     unanswerable = [o for o in outcomes if not o.question.answerable]
     published = [o for o in outcomes if not o.refused]
@@ -233,7 +170,7 @@ def measure(outcomes: Sequence[Outcome]) -> Report:
 
 
 def details(outcome: Outcome) -> dict[str, Any]:
-    """Give one question with its answer and whether it was right, for a file of details."""
+    """Return one question with its answer and whether that was right: a line of ``rag eval --details``."""
     gold, answer = outcome.question, outcome.answer
     return {
         "id": gold.id,
@@ -246,7 +183,7 @@ def details(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "status": answer.status.value if answer else None,
         "answerability": answer.answerability if answer else None,
-        "signals": answer.signals if answer else {},
+        "signals": {s.name: s.value for s in answer.decision.signals} if answer else {},
         "text": answer.text if answer else None,
         "draft": answer.draft if answer else None,
         "citations": [{"source": c.source, "quote": c.quote} for c in answer.citations] if answer else [],
@@ -256,63 +193,34 @@ def details(outcome: Outcome) -> dict[str, Any]:
 
 
 def quotes_are_exact(answer: Answer) -> list[bool]:
-    """Say of each citation whether its quote is the span of the stored text, which the hits brought along."""
+    """Return for each citation whether its quote is exactly the cited span of its article, whose text the hits hold."""
     passages = [passage for hit in answer.hits for passage in (hit.passage, *hit.copies)]
     texts = {passage.document.source: passage.document.text for passage in passages}
     return [bool(c.quote) and texts.get(c.source, "")[c.start : c.end] == c.quote for c in answer.citations]
 
 
 def is_cited_throughout(answer: Answer) -> bool:
-    """Say whether the text is nothing but claims that end in markers, and each marker has a citation."""
+    """Return whether the text consists only of claims with markers, and each marker has a citation."""
     rest, known = answer.text, {citation.marker for citation in answer.citations}
     for claim in answer.claims:
         if claim.markers:
-            rest = rest.replace(marked(claim), "", 1)
+            rest = rest.replace(claim.marked, "", 1)
     used = {marker for claim in answer.claims for marker in claim.markers}
     return used <= known and not any(c.isalnum() for c in rest)
 
 
 def peak_memory_mb() -> float | None:
-    """Give the largest resident size that the process has had; None where the system does not tell."""
+    """Return the largest resident size of this process so far, in MB; None on Windows, which does not tell."""
     if sys.platform == "win32":
         return None
     status = Path("/proc/self/status")
-    if status.exists():  # Linux; there ru_maxrss begins with the size of the process that started this one
+    if status.exists():  # Linux, where ru_maxrss starts with the size of the parent process
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return round(int(line.split()[1]) * 1024 / 1e6, 1)
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3 / 1.024), 1)
-
-
-def _rated_id(asked: Asked) -> str:
-    """Give what a rating shares with later ones of the same answer; empty for a question that is no rating."""
-    return json_line(asked.id) if asked.fields.get("rating") in (UP, DOWN) and asked.id is not None else ""
-
-
-def _question(asked: Asked) -> Question | None:
-    """Give the question of a line; None for an answer that was rated wrong and has no known one."""
-    if asked.fields.get("rating") == DOWN and "answerable" not in asked.fields:
-        return None
-    if not isinstance(answerable := asked.fields.get("answerable"), bool):
-        raise BadQuestion('"answerable" must be true or false')
-    return Question(
-        id=asked.id,
-        question=asked.question,
-        answerable=answerable,
-        answers=_texts(asked.fields, "answers"),
-        sources=_texts(asked.fields, "sources"),
-        evidence=_texts(asked.fields, "evidence"),
-        history=asked.history,
-    )
-
-
-def _texts(fields: dict[str, Any], name: str) -> tuple[str, ...]:
-    values = fields.get(name, [])
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise BadQuestion(f'"{name}" must be a list of texts')
-    return tuple(values)
 
 
 def _ask(assistant: Asker, question: Question) -> Outcome:

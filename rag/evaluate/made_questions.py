@@ -1,12 +1,13 @@
-"""Articles -> questions about them, made by rule: no model writes them and none judges them.
+"""Make questions with known answers from the articles, by rule: no model writes them and none judges them.
 
-A question is a question word and what a sentence says beside the answer, in the sentence's order, as people type into a search
-box: ``How many exhibits: Taizhou expo rooms?``. The same articles give the same questions. One that the articles do not answer
-is made of one that they do: its names are exchanged for those of another article, or it asks for what another article counts.
+A question is a question word and the words that a sentence has besides the answer, in the order of the sentence, as people
+type into a search box: ``How many exhibits: Taizhou expo rooms?``. The same articles always give the same questions. A question
+that the articles do not answer is made from one that they answer: its names are replaced with those of another article, or it
+asks for what another article counts.
 
-Limits: the rules see words and not what they mean, so a question may be answered in a second article in other words; only
-numbers, sums, shares, years and days are asked for; the words of the question are the article's own, which makes it easier to
-find than a reader's. The figures compare settings; they are no forecast of what readers will ask.
+Limits: the rules see words and not their meaning, so a second article may answer a question in other words; only numbers, sums,
+shares, years and days are asked for; a question uses the article's own words, which makes its answer easier to find than that
+of a reader's question. The figures serve to compare settings; they do not forecast how well readers' questions are answered.
 """
 
 from __future__ import annotations
@@ -17,24 +18,29 @@ from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from rag.errors import UsageError
 from rag.evaluate.measures import holds
+from rag.index.reader import Reader
+from rag.report.record import json_line
 from rag.text.sentences import sentences
-from rag.text.words import STOP_WORDS, WORD, content_terms, full_names, names, words
+from rag.text.terms import content_terms
+from rag.text.words import STOP_WORDS, WORD, full_names, names, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from rag.types import Passage
 
 ANSWERABLE_SHARE = 2 / 3
-CUES = 6  # words of the sentence that a question holds: half of them names, where it has as many, then those next to the answer
+CUES = 6  # a question takes this many words of the sentence: up to half of them names, the rest those nearest to the answer
 LEAST_CUES = 3
-SAME = 0.75  # of a question's content words: a passage that holds as many must hold the answer
-APART = 0.5  # of a near miss's content words: a passage that holds more may answer it
+SAME = 0.75  # a passage with this share of a question's content words must contain the answer
+APART = 0.5  # a passage with more than this share of a near miss's content words may answer it, so it is not asked
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _MONTH = "(?:January|February|March|April|May|June|July|August|September|October|November|December)"
-# What is asked, by what the sentence holds; the first that fits is taken.
+# The question word for what a sentence contains; the first pattern that matches counts.
 _ASKED = (
     ("How much money", re.compile(rf"(?P<answer>[$€£¥]\s?{_NUMBER}(?: (?:m|b|tr)illion)?)")),
     ("What percentage", re.compile(rf"(?P<answer>{_NUMBER}\s?(?:%|per ?cent\b))")),
@@ -52,7 +58,7 @@ _ASKED = (
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A question from a sentence of ``sources``; one without ``answers`` is answered nowhere."""
+    """A question made from a sentence of ``sources``; no article answers it if ``answers`` is empty."""
 
     question: str
     kind: str
@@ -61,7 +67,7 @@ class Made:
     evidence: tuple[str, ...] = ()
 
     def record(self, number: int) -> dict[str, Any]:
-        """Give the object of a line that :func:`rag.evaluate.figures.load_questions` reads."""
+        """Return the object of a line that :func:`rag.evaluate.gold.load_gold` reads."""
         return {
             "id": f"made-{number:03}",
             "question": self.question,
@@ -86,10 +92,29 @@ class _Asking:
         return f"{self.asks.format(self.things)}: {' '.join(self.cues)}?"
 
 
-def make_questions(passages: Sequence[Passage], *, number: int) -> list[Made]:
-    """Make at most ``number`` questions, two answerable ones to one that is not, spread over the articles.
+def write_questions(target: Path, index: Path, *, number: int) -> list[Made]:
+    """Make questions from the articles of an index, write them to a new file, one JSON object a line, and return them.
 
-    There are fewer when the articles give fewer, and none when they give none.
+    :raises UsageError: the file exists or cannot be written, or the articles give no question.
+    :raises StoreError: there is no index, or it cannot be used.
+    """
+    if target.exists():
+        raise UsageError(f"{target} exists; measure with `rag eval {target}`, or name a new file for the questions")
+    with Reader.open(index) as store:
+        made = make_questions(list(store.passages([int(i) for i in store.ids()]).values()), number=number)
+    if not made:
+        raise UsageError("the articles give no question by rule: they tell no number, sum, share, year or day; write your own")
+    try:
+        target.write_bytes("".join(f"{json_line(one.record(i))}\n" for i, one in enumerate(made, 1)).encode())
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written ({error.strerror}); name another file") from None
+    return made
+
+
+def make_questions(passages: Sequence[Passage], *, number: int) -> list[Made]:
+    """Return at most ``number`` questions, two answerable ones for each unanswerable one, spread over the articles.
+
+    There are fewer, or none, where the articles do not give as many.
     """
     library = _Library(passages)
     supply = chain.from_iterable(zip_longest(*(library.answerable(source) for source in library.sources)))
@@ -99,7 +124,7 @@ def make_questions(passages: Sequence[Passage], *, number: int) -> list[Made]:
 
 
 class _Library:
-    """The articles as the rules see them: the sentences of each source, the terms of each passage."""
+    """The articles as the rules see them: the sentences of each source, and the terms of each passage."""
 
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._around = [f"{passage.heading}\n{passage.text}" for passage in passages]
@@ -113,10 +138,10 @@ class _Library:
         self.sources = _mixed(self._articles)
 
     def answerable(self, source: str) -> Iterator[tuple[_Asking, Made]]:
-        """Yield the questions of an article that have one answer, one a sentence at most."""
+        """Yield questions of an article that have exactly one answer, at most one from each sentence."""
         for sentence in _mixed(self._sentences[source]):
             asks, matches = next(((a, found) for a, pattern in _ASKED if (found := list(pattern.finditer(sentence)))), ("", []))
-            if len(matches) != 1:  # of two, either may be the answer
+            if len(matches) != 1:  # either of two may be the answer
                 continue
             match = matches[0]
             things, answer = match.groupdict().get("things") or "", " ".join(match["answer"].split())
@@ -127,7 +152,7 @@ class _Library:
                 yield asking, Made(asking.question(), "answered", answers, (source.rsplit("/", 1)[-1],), (sentence,))
 
     def unanswerable(self, askings: Sequence[_Asking]) -> Iterator[Made]:
-        """Yield questions with another article's names or things, by turns."""
+        """Yield questions with the names of another article and questions for its things, in turn."""
         for turn, asking in enumerate(askings):
             others = [other for other in (*askings[turn + 1 :], *askings[:turn]) if other.source != asking.source]
             makers = (self._renamed, self._uncounted) if turn % 2 else (self._uncounted, self._renamed)
@@ -135,7 +160,7 @@ class _Library:
                 yield made
 
     def _cues(self, source: str, before: str, after: str) -> tuple[str, ...]:
-        """Choose what a question says of a sentence without its answer: the nearest names and words, in their order."""
+        """Return the words of a sentence that its question takes: the names and words nearest to the answer, in their order."""
         if not full_names(f"{before}\n{after}"):
             before = f"{' '.join(full_names(self._headings[source])[:1])} {before}"
         said = [*_telling(before), *_telling(after)]
@@ -147,7 +172,7 @@ class _Library:
         return tuple(dict.fromkeys(said[i] for i in chosen))
 
     def _has_one_answer(self, question: str, answer: str) -> bool:
-        """Say whether no passage that holds most of the question's words lacks the answer."""
+        """Return whether every passage with most of the question's words contains the answer, and there is one."""
         asked = content_terms(question)
         near = [text for text, terms in zip(self._around, self._terms, strict=True) if len(asked & terms) >= SAME * len(asked)]
         return bool(near) and all(holds(text, (answer,)) for text in near)
@@ -172,17 +197,17 @@ class _Library:
                     yield Made(near_miss.question(), "not told")
 
     def _answers_nowhere(self, question: str, exchanged: Iterable[str]) -> bool:
-        """Say whether no passage that holds a word of what was exchanged holds much of the rest."""
+        """Return whether no passage has both a word of what was exchanged and many words of the rest."""
         new = content_terms(" ".join(exchanged))
         rest = content_terms(question) - new
         return all(len(rest & terms) <= APART * len(rest) for terms in self._terms if new & terms)
 
 
 def _telling(text: str) -> list[str]:
-    """Give the words that are neither numbers nor stop words."""
+    """Return the words of three letters and more that begin with a letter and are no stop words."""
     return [w for w in WORD.findall(text) if w[0].isalpha() and len(w) > 2 and w.casefold() not in STOP_WORDS]
 
 
 def _mixed(texts: Iterable[str]) -> list[str]:
-    """Put texts into an order that looks like chance and is the same each time."""
+    """Return the texts in an order that looks random and is the same each time."""
     return sorted(texts, key=lambda text: (crc32(text.encode(errors="replace")), text))

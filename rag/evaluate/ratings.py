@@ -1,7 +1,7 @@
-"""What a reader says of an answer, kept beside the index: lines of JSON that ``rag eval`` reads.
+"""Keep readers' ratings of answers beside the index, as lines of JSON that ``rag eval`` reads.
 
-An answer that was rated right becomes a question with a known answer. Of one that was rated wrong nothing is known to be right,
-until somebody adds "answerable" and "answers" to its line. Of the lines of one id the last counts.
+An answer that was rated right becomes a question with a known answer. For one that was rated wrong, the right answer is not
+known until somebody adds "answerable" and "answers" to its line. Of several lines with the same id the last counts.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 FILE = "ratings.jsonl"
 MAX_NOTE = 2000  # characters
 MAX_BYTES = 10_000_000
-LOCK_SECONDS = 10.0
+LOCK_SECONDS = 10.0  # how long to wait for another writer
 UP, DOWN = "up", "down"
 
 
 def rate(folder: Path, answer: Answer, *, good: bool, note: str = "", history: Sequence[Message] = (), rating_id: str) -> None:
-    """Add a rating to those in the folder of the index; it takes the place of an earlier one of the same id.
+    """Add a rating to the file in the folder of the index; it replaces an earlier rating with the same id.
 
     :raises UsageError: the note is too long, or the file is full.
     :raises StoreError: the file cannot be written.
@@ -60,9 +60,10 @@ def rate(folder: Path, answer: Answer, *, good: bool, note: str = "", history: S
 
 
 def _known(answer: Answer) -> dict[str, Any]:
-    """Give what an answer that is right tells: a later one is right when it holds a quote or a sentence of it.
+    """Return what a right answer tells about its question: a later answer is right if it contains a quote or a sentence of it.
 
-    The sentences, because a quote is printed with other marks, and a sentence that is no quote holds none.
+    Sentences count too, because the text prints a quote with other quotation marks, and a sentence in other words contains no
+    quote.
     """
     cited = [each for citation in answer.citations for each in (citation, *citation.copies)]
     quotes = list(dict.fromkeys(each.quote for each in cited))
@@ -75,7 +76,7 @@ def _known(answer: Answer) -> dict[str, Any]:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Write a whole line or none, after a line that a crash has cut; one writer at a time."""
+    """Write a whole line or nothing, on a new line even if a crash has cut the last one short; one writer at a time."""
     with FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCK_SECONDS), path.open("a+b", buffering=0) as file:
         size = file.seek(0, os.SEEK_END)
         if size:

@@ -1,1 +1,1 @@
-"""Files become documents: one module a format, parsed in a process of its own, and the folders that they lie in."""
+"""Turns files into documents: finds the articles of a folder, and reads each format (PDF, Word, HTML, mail, tables ...)."""

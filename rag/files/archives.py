@@ -1,4 +1,4 @@
-"""Zip archives, and the office formats that are one inside: opened only when what they unpack to is bounded."""
+"""Opens zip archives, and the office formats that are zip archives inside, unless they would unpack to far too much."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rag.files.formats import MAX_ENTRIES, Member, check_expansion, check_size, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ENCRYPTED = 0x1  # a flag of an entry
+ENCRYPTED = 0x1  # the flag that an encrypted entry has
 MAX_PART = 100_000_000  # bytes; a part is unpacked in memory
 
 
 def open_archive(file: IO[bytes]) -> zipfile.ZipFile:
-    """Open an archive that unpacks to no more than ``check_expansion`` allows, by what its entries declare.
+    """Open an archive whose entries declare no larger sizes than ``check_expansion`` allows.
 
-    ``zipfile`` gives no byte more than an entry declares.
+    The declared sizes can be trusted, because ``zipfile`` unpacks no byte more than an entry declares.
 
-    :raises CorpusError: it is broken, has too many entries, or is a bomb.
+    :raises CorpusError: the archive is broken, has too many entries, or is a zip bomb.
     """
     try:
         archive = zipfile.ZipFile(file)
@@ -42,7 +42,7 @@ def open_archive(file: IO[bytes]) -> zipfile.ZipFile:
 def read_entry(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> bytes:
     """Unpack one entry.
 
-    :raises CorpusError: it is missing, encrypted or broken.
+    :raises CorpusError: the entry is missing, encrypted or broken.
     """
     try:
         entry = archive.getinfo(name) if isinstance(name, str) else name
@@ -56,9 +56,11 @@ def read_entry(archive: zipfile.ZipFile, name: str | zipfile.ZipInfo) -> bytes:
 
 
 def members(file: IO[bytes]) -> Iterator[Member]:
-    """Give what an archive holds, by name, hidden files and folders left out; of two of one name the later counts.
+    """Yield the articles of an archive, sorted by name; hidden files and folders are left out.
 
-    :raises CorpusError: it cannot be opened.
+    Where two entries have the same name, the later one counts.
+
+    :raises CorpusError: the archive cannot be opened.
     """
     archive = open_archive(file)
     entries = {_name(entry): entry for entry in archive.infolist() if not entry.is_dir()}
@@ -80,5 +82,5 @@ def _member(archive: zipfile.ZipFile, name: str, entry: zipfile.ZipInfo) -> Memb
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
-    """Give an entry's path without ``..`` and the like: it is shown, and never used as a path."""
+    """Return an entry's path without ``..`` and the like. It is shown to the user and never used as a path on disk."""
     return posixpath.normpath("/" + entry.filename.replace("\\", "/")).lstrip("/")

@@ -1,4 +1,4 @@
-"""Bytes -> text: encodings, newlines, control characters."""
+"""Turns bytes into text: finds the encoding, makes newlines uniform, drops control characters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from charset_normalizer import from_bytes
 
 from rag.errors import CorpusError
 
-MAX_CONTROL_SHARE = 0.005  # of the bytes; binary formats reach 0.1
+MAX_CONTROL_SHARE = 0.005  # a file with a larger share of control bytes is binary; binary formats reach 0.1
 
-BOMS = (  # that of UTF-32 begins with that of UTF-16
+BOMS = (  # UTF-32 stands before UTF-16, because its mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# The encodings that detection chooses from; of equally likely ones the first. Unrestricted, it takes short French for cp775.
+# Detection chooses from these encodings, and from equally likely ones it takes the first. Without this list it takes short
+# French texts for cp775.
 CHARSETS = "cp1252 gb18030 cp932 big5 cp949 euc_jp cp1251 koi8_r cp1256 cp1250 iso8859_2 cp1254 cp1253 cp1255 cp874".split()
-# What pages say and what browsers take it for.
+# The encodings that pages declare, and those that browsers read them in.
 DECLARED = {
     "iso-8859-1": "cp1252",
     "latin1": "cp1252",
@@ -36,15 +37,15 @@ CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1a\x1b"))
 
 
 def decode(data: bytes, declared: str = "utf-8") -> str:
-    """Give the text of a file's bytes; ``declared`` is the encoding that the file names for itself.
+    """Return the text of a file's bytes; ``declared`` is the encoding that the file names for itself.
 
-    :raises CorpusError: the bytes are not text, or not in a known encoding, or there are no words in it.
+    :raises CorpusError: the bytes are not text, their encoding is not known, or the text holds no words.
     """
     return clean(_decode_bytes(data, declared))
 
 
 def clean(text: str) -> str:
-    """Make every newline ``LF`` and drop control characters and lone surrogates.
+    """Return the text with every newline as ``LF`` and without control characters and lone surrogates.
 
     :raises CorpusError: nothing is left.
     """
@@ -76,7 +77,7 @@ def _decode_bytes(data: bytes, declared: str) -> str:
 
 
 def encoding_of(sample: bytes) -> str:
-    """Name the encoding of a text by its beginning; what is not of it further down, the caller must see to."""
+    """Return the encoding of a text, judged by its beginning; the caller must cope with other bytes further down."""
     for bom, encoding in BOMS:
         if sample.startswith(bom):
             return encoding

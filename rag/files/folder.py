@@ -1,6 +1,6 @@
-"""A folder -> Document: which of its files are articles, under which names, and what each says.
+"""Finds the articles of a folder and reads each of them into a Document.
 
-Plain text is read here; every other format is parsed by ``rag.files.sandbox``, in a process of its own.
+Plain text and Markdown are read in this process; ``rag.files.sandbox`` parses every other format in a process of its own.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ IGNORE = ".ragignore"
 
 
 class Note(NamedTuple):
-    """What is to be known of a file, or a part of a container, that is no document.
+    """What to remember of a file, or of a part of a container, that is not a document.
 
-    That is the ``reason`` why it cannot be indexed; without one, it is a container whose articles were read. ``sha256`` is that
-    of its bytes or of its container's; empty where the fault is outside of them, and may pass.
+    ``reason`` says why it cannot be indexed; it is empty for a container whose articles were read. ``sha256`` is the hash of
+    its bytes or of its container's bytes. It is empty where the fault lies outside of the bytes, so that it may pass.
     """
 
     source: str
@@ -40,13 +40,14 @@ class Note(NamedTuple):
 
 
 def find_files(folders: Sequence[Path]) -> dict[str, Path]:
-    """Give what lies in the folders and below by source, in order; what is hidden or ignored is left out.
+    """Return the files in the folders and below them, by source and in order, without hidden and ignored ones.
 
-    A source is the path relative to its folder, behind the folder's name where there are several. An ``.ragignore`` leaves out
-    what its patterns, those of a ``.gitignore``, match in its folder and below. What ``read_file`` will refuse (another format,
-    a link that leads out, a folder that cannot be listed) is given too, so that it is reported and not lost.
+    A source is the path relative to its folder; where there are several folders, the folder's name stands before it. An
+    ``.ragignore`` leaves out what its patterns match in its folder and below; they are written as in a ``.gitignore``. Files
+    that ``read_file`` will refuse (another format, a link that leads out, a folder that cannot be listed) are returned too, so
+    that they are reported and not lost.
 
-    :raises CorpusError: one is not a folder, two have the same name, or an ``.ragignore`` cannot be read.
+    :raises CorpusError: a path is not a folder, two folders have the same name, or an ``.ragignore`` cannot be read.
     """
     names = [readable(folder.resolve().name) for folder in folders]
     for number, (folder, name) in enumerate(zip(folders, names, strict=True)):
@@ -90,7 +91,7 @@ def _patterns(path: Path) -> GitIgnoreSpec:
 
 
 def _is_ignored(path: Path, patterns: Mapping[Path, GitIgnoreSpec], end: str = "") -> bool:
-    """Ask the ``.ragignore`` of the nearest folder that says anything of the path; ``end`` is ``/`` for a folder."""
+    """Return whether the path is left out, by the nearest ``.ragignore`` that matches it; ``end`` is ``/`` for a folder."""
     for folder in path.parents if patterns else ():
         if folder in patterns:
             said = patterns[folder].check_file(path.relative_to(folder).as_posix() + end).include
@@ -100,9 +101,9 @@ def _is_ignored(path: Path, patterns: Mapping[Path, GitIgnoreSpec], end: str = "
 
 
 def read_file(path: Path, source: str, roots: Sequence[Path], extractor: Extractor) -> Iterator[Document | Note]:
-    """Read the articles of one file, one after the other; a container, and what cannot be read, ends with a note of its own.
+    """Yield the articles of one file; a container, and what cannot be read, ends with a note of its own.
 
-    ``roots`` are the folders, resolved, that no link may lead out of.
+    ``roots`` are the resolved folders; a link may not lead out of them.
     """
     digest = ""
     try:
@@ -128,14 +129,14 @@ def read_file(path: Path, source: str, roots: Sequence[Path], extractor: Extract
 
 
 def source_name(path: Path, folder: Path) -> str:
-    """Give the path relative to ``folder``, with ``/``, fit for JSON: odd bytes and control characters in hexadecimal."""
+    """Return the path relative to ``folder``, with ``/`` between its parts and made fit for JSON as by :func:`readable`."""
     name, inside = os.fspath(path), os.path.join(folder, "")  # noqa: PTH118 - a tenth of the time, for every file of every run
     relative = name[len(inside) :] if name.startswith(inside) else os.path.relpath(path, folder)
     return readable(relative.replace(os.sep, "/"))
 
 
 def readable(name: str) -> str:
-    """Make a name fit for JSON: odd bytes and control characters in hexadecimal."""
+    """Return a name that is fit for JSON: bytes that are no text, and control characters, are written in hexadecimal."""
     if name.isascii() and name.isprintable():
         return name
     printable = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -143,13 +144,16 @@ def readable(name: str) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file's bytes."""
+    """Return the hash of a file's bytes in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check(path: Path, roots: Sequence[Path]) -> str:
-    """Give the suffix of a file that may be read."""
+    """Return the suffix of a file.
+
+    :raises CorpusError: the file may not be read.
+    """
     suffix = suffix_of(path.name)
     real = path.resolve()
     if not any(real.is_relative_to(root) for root in roots):

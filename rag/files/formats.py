@@ -1,4 +1,4 @@
-"""Which file is what, what reading one may take, and what comes of it."""
+"""The formats by their suffixes, the limits on reading a file, and what a reader returns (Content, Member)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rag.text import newspage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS = 10  # of computing that one article may take
-MEMORY = 512 * 2**20  # bytes of address space
-MAX_EXPANSION = 100  # times the size it has on disk, for what grows beyond a megabyte; text rarely packs better than 10:1
-EXPANSION_FREE = 1_000_000
-MAX_ENTRIES = 50_000  # of an archive
-MAX_TITLE = 300
+SECONDS = 10  # one article may take this many seconds of computing
+MEMORY = 512 * 2**20  # a parser may take this many bytes of address space
+MAX_EXPANSION = 100  # a file may unpack to this many times its size on disk; text rarely packs better than 10:1
+EXPANSION_FREE = 1_000_000  # what unpacks to no more bytes than this may grow at any rate
+MAX_ENTRIES = 50_000  # an archive may hold this many files
+MAX_TITLE = 300  # characters; a longer title is taken for text
 RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))))  # on Windows
 
-TEXT = (".txt", ".md", ".markdown")  # read as they are; for all else there is a parser, which works in a process of its own
-CONTAINERS = (".zip", ".mbox", ".csv", ".tsv", ".jsonl", ".ndjson")  # many articles in one file, read one after the other
+TEXT = (".txt", ".md", ".markdown")  # read in this process; every other format is parsed in a process of its own
+CONTAINERS = (".zip", ".mbox", ".csv", ".tsv", ".jsonl", ".ndjson")  # one file holds many articles, which are read one by one
 MAX_BYTES = {
     **dict.fromkeys(TEXT, 20_000_000),
     **dict.fromkeys((".html", ".htm", ".xhtml"), 3_000_000),  # trafilatura takes 2 s and 50 MB of memory a megabyte
-    **dict.fromkeys((".pdf", ".docx", ".epub"), 100_000_000),  # most of it pictures
+    **dict.fromkeys((".pdf", ".docx", ".epub"), 100_000_000),  # most of such a file is pictures
     **dict.fromkeys((".rtf", ".eml"), 50_000_000),
     **dict.fromkeys(CONTAINERS, 4_000_000_000),
 }
@@ -41,7 +41,7 @@ class Content(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One article of a container; ``load`` gives its bytes or raises :class:`CorpusError`, ``suffix`` is that of its format."""
+    """One article of a container; ``load`` returns its bytes or raises :class:`CorpusError`, ``suffix`` names its format."""
 
     name: str
     load: Callable[[], bytes]
@@ -49,7 +49,7 @@ class Member(NamedTuple):
 
     @classmethod
     def refused(cls, name: str, reason: str) -> Self:
-        """Make one that cannot be read, and says why when it is."""
+        """Return a member that cannot be read: its ``load`` raises the reason."""
         return cls(name, partial(_refuse, reason), "")
 
 
@@ -58,9 +58,9 @@ def _refuse(reason: str) -> NoReturn:
 
 
 def suffix_of(name: str) -> str:
-    """Give the suffix that names a file's format.
+    """Return the suffix that names a file's format.
 
-    :raises CorpusError: it is none that can be read.
+    :raises CorpusError: the format cannot be read.
     """
     suffix = PurePath(name).suffix.lower()
     if suffix not in MAX_BYTES:
@@ -69,16 +69,16 @@ def suffix_of(name: str) -> str:
 
 
 def check_size(suffix: str, size: int) -> None:
-    """Refuse a file that is too long for its format.
+    """Check that a file of ``size`` bytes is not too long for its format.
 
-    :raises CorpusError: it is.
+    :raises CorpusError: it is too long.
     """
     if size > (most := MAX_BYTES[suffix]):
         raise CorpusError(f"{size / 1e6:,.0f} MB, more than {most // 10**6:,} for {suffix}; split it, or save the text alone")
 
 
 def check_expansion(packed: int, unpacked: int) -> None:
-    """Refuse what grows as only a bomb does; both in bytes.
+    """Check that what unpacks from ``packed`` to ``unpacked`` bytes does not grow as only a zip bomb does.
 
     :raises CorpusError: it does.
     """
@@ -87,7 +87,9 @@ def check_expansion(packed: int, unpacked: int) -> None:
 
 
 def titled(text: str, title: str | None, published: str | None, name: str) -> Content:
-    """Put an article under the title that its file names, if it names one; what it does not name is looked for in the text.
+    """Return the article with the title and date that its file names; what the file does not name is looked for in the text.
+
+    The title that the file names is put above the text, unless the text begins with it.
 
     :raises CorpusError: there is no text.
     """

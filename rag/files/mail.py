@@ -1,4 +1,4 @@
-"""Mail -> Content: one message (eml), or a box of them (mbox)."""
+"""Reads mail: one message (.eml), or a mailbox of many (.mbox)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FROM_QUOTED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
 
 def read_mail(data: bytes, name: str) -> Content:
-    """Read a message: who wrote to whom and when, and what; attachments are left out."""
+    """Read a message: sender, receiver, date and text, without its attachments."""
     message = BytesParser(policy=policy.default).parsebytes(data)
     if not any(message[header] for header in ("From", "Subject", "Date", "Received")):
         raise CorpusError("not a mail, whatever its name says; save it again, or as text")
@@ -51,7 +51,10 @@ def _date(message: EmailMessage) -> str | None:
 
 
 def messages(file: IO[bytes]) -> Iterator[Member]:
-    """Give the messages of a box, numbered from 1. Each begins after a blank line with ``From `` (the mboxrd form)."""
+    """Yield the messages of a mailbox, numbered from 1.
+
+    Each message begins with a line that starts with ``From `` and follows a blank line (the mboxrd form).
+    """
     lines: list[bytes] = []
     number, size, blank = 0, 0, True
     for line in file:

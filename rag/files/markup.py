@@ -1,4 +1,4 @@
-"""XML and HTML, parsed so that nothing in them reaches outside: no entity, no DTD, no network; and their words."""
+"""Parses XML and HTML without entities, DTDs or network, so that nothing in a file reaches outside, and returns their words."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ UNREAD = ("script", "style", "head", "template", "noscript", "svg", "math")
 
 
 def decode_markup(data: bytes) -> str:
-    """Give the text of a page, in the encoding that it declares.
+    """Return the text of a page, decoded as it declares.
 
-    :raises CorpusError: the bytes are not text, or there are no words in it.
+    :raises CorpusError: the bytes are not text, or the text holds no words.
     """
     declared = DECLARED_CHARSET.search(data, 0, 4096)
     return decode(data, declared[1].decode("ascii").lower() if declared else "utf-8")
 
 
 def parse_xml(data: bytes) -> Element:
-    """Parse XML.
+    """Return the root element.
 
-    :raises CorpusError: it is none.
+    :raises CorpusError: the bytes are not XML.
     """
     from lxml import etree
 
@@ -51,7 +51,7 @@ def parse_xml(data: bytes) -> Element:
 
 
 def html_words(page: str) -> str:
-    """Give the words of a page, all of it: headings as ``# ``, list items as ``- `` and table rows as ``a | b`` lines."""
+    """Return all words of a page: headings as ``# ``, list items as ``- `` and table rows as ``a | b`` lines."""
     from lxml import etree
 
     parser = etree.HTMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True, encoding="utf-8")
@@ -87,5 +87,5 @@ def html_words(page: str) -> str:
 
 
 def lay_out(lines: Iterable[str]) -> str:
-    """Put paragraphs a blank line apart; list items and table rows follow without one."""
+    """Join lines to a text: a blank line stands before each paragraph, and none before list items and table rows."""
     return "".join(f"\n{line}" if line.startswith("- ") or " | " in line else f"\n\n{line}" for line in lines).strip()

@@ -1,4 +1,4 @@
-"""Word documents, books and rich text -> Content."""
+"""Reads Word documents (.docx), books (.epub) and rich text (.rtf)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element as Element
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Word wraps around an encrypted document, and all of an old one
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how encrypted documents of Word begin, and those of the old format
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"  # the same words once more, for old programs
+FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"  # repeats words for old programs
 NOTES = ("word/footnotes.xml", "word/endnotes.xml")
 HEADING_STYLE = re.compile(r"heading ?([1-6])", re.IGNORECASE)
 
@@ -31,7 +31,10 @@ RTF_TITLE = re.compile(r"\{\\title ([^{}]{1,600})\}")
 
 
 def read_docx(data: bytes, name: str) -> Content:
-    """Read a Word document: paragraphs, headings, tables, then footnotes; its date is that of its making."""
+    """Read a Word document: paragraphs, headings and tables, then footnotes.
+
+    Without a date in its text, it is dated by its making.
+    """
     if data.startswith(OLE):
         raise CorpusError("encrypted, or of the old .doc format; save it as .docx without a password")
     archive = open_archive(io.BytesIO(data))
@@ -74,7 +77,7 @@ def _docx_lines(root: Element) -> Iterator[str]:
 def _paragraph_text(paragraph: Element) -> str:
     words = []
     for element in paragraph.iter(f"{W}t", f"{W}tab", f"{W}br", f"{W}cr", f"{W}noBreakHyphen"):
-        if next(element.iterancestors(f"{W}p")) is paragraph:  # and not one in a text box that hangs on it
+        if next(element.iterancestors(f"{W}p")) is paragraph:  # and not a paragraph in a text box that hangs on it
             words.append({f"{W}t": element.text or "", f"{W}noBreakHyphen": "-"}.get(element.tag, " "))
     return " ".join("".join(words).split())
 
@@ -90,7 +93,7 @@ def _docx_prefix(paragraph: Element) -> str:
 
 
 def read_epub(data: bytes, name: str) -> Content:
-    """Read a book, its chapters in reading order."""
+    """Read a book with its chapters in reading order."""
     archive = open_archive(io.BytesIO(data))
     if "META-INF/rights.xml" in archive.namelist():
         raise CorpusError("encrypted; put a copy without copy protection there instead")
@@ -106,7 +109,7 @@ def read_epub(data: bytes, name: str) -> Content:
 
 
 def _first(root: Element | None, tag: str) -> str:
-    """Give the text of the first element of that name, whatever its namespace."""
+    """Return the text of the first element of that name in any namespace, empty without one."""
     return next((element.text or "" for element in root.iter(f"{{*}}{tag}")), "") if root is not None else ""
 
 

@@ -1,4 +1,4 @@
-"""PDF -> Content: its words, with the lines of a page joined into paragraphs again."""
+"""Reads PDF files: takes the words of each page and joins its lines into paragraphs again."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NO_TITLE = re.compile(r"untitled.*|microsoft \w+.*|.*\.(?:docx?|pdf|indd|qxp|rtf
 PDF_DATE = re.compile(r"D:(\d{4})(\d\d)(\d\d)")
 XMP = re.compile(rb"<x:xmpmeta\b.{1,100000}?</x:xmpmeta>", re.DOTALL)
 ITEM = re.compile(r"(?:[-*•·▪–]|\(?\d{1,3}[.)])\s")
-HYPHEN = "\ufffe"  # where PDFium joined a word that a line's end had cut
-FULL_LINE = 0.75  # of the width: a shorter line ends its paragraph
-FURNITURE_PAGES = 3  # from so many on, a first or last line that half of them share belongs to the paper
+HYPHEN = "\ufffe"  # PDFium puts it where it joined a word that a line's end had cut
+FULL_LINE = 0.75  # a line shorter than this share of the width ends its paragraph
+FURNITURE_PAGES = 3  # a first or last line that at least so many pages share, and most of them, belongs to the paper
 
 
 def read_pdf(data: bytes, name: str) -> Content:
-    """Read a PDF; its date is that of its making, where the article bears none."""
+    """Read a PDF. Without a date in its text, it is dated by its making."""
     from pypdfium2 import PdfDocument, PdfiumError  # 3 MB, and PDFium is what Chromium reads PDF with
 
     try:
@@ -49,7 +49,7 @@ def read_pdf(data: bytes, name: str) -> Content:
 
 
 def _described(data: bytes) -> tuple[str, str]:
-    """Give title and date of the XMP, which lies in the open so that it can be found."""
+    """Return title and date of the XMP metadata, which lies uncompressed in the file so that any program can find it."""
     if not (found := XMP.search(data)):
         return "", ""
     try:
@@ -66,7 +66,7 @@ def _lines(page: str) -> list[str]:
 
 
 def _without_furniture(pages: Sequence[list[str]]) -> Iterator[list[str]]:
-    """Leave out the running titles and page numbers: lines at the edge of most pages, alike but for their numbers."""
+    """Yield the pages without running titles and page numbers: first and last lines that most pages share, numbers aside."""
     edges = Counter(line for page in pages for line in {_alike(line) for line in page[:1] + page[-1:]})
     common = {line for line, count in edges.items() if count >= FURNITURE_PAGES and 2 * count > len(pages)}
     for page in pages:
@@ -93,6 +93,6 @@ def _paragraphs(lines: Sequence[str]) -> list[str]:
 
 
 def _uncut(start: str, end: str, compounds: set[str]) -> str:
-    """Leave out the hyphen, unless the article spells the word with one elsewhere."""
+    """Return the word without the hyphen, unless the article spells it with one elsewhere."""
     compound = f"{start}-{end}"
     return compound if compound in compounds else start + end

@@ -1,7 +1,7 @@
-"""Plain text and Markdown -> Content.
+"""Reads plain text (.txt) and Markdown (.md).
 
-Plain text stays as it is but for newlines and control characters: quotes are slices of it. Markdown loses its markup and keeps
-headings as ``## `` lines, by which ``rag.index.passages`` finds sections.
+In plain text only newlines and control characters are changed, since quotes are slices of it. Markdown loses its markup but
+keeps its headings as ``## `` lines, by which ``rag.index.passages`` finds sections.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def read_text(data: bytes, name: str) -> Content:
 
 
 def read_markdown(data: bytes, name: str) -> Content:
-    """Read Markdown as the words that a reader sees."""
-    from markdown_it import MarkdownIt  # 60 ms, only for those who have Markdown
+    """Read the words of Markdown that a reader sees."""
+    from markdown_it import MarkdownIt  # takes 60 ms, which only those who have Markdown should wait
 
     text = decode(data)
     front: dict[str, str] = {}
@@ -44,7 +44,7 @@ def read_markdown(data: bytes, name: str) -> Content:
 
 
 def _markdown_words(tokens: Sequence[Token]) -> str:
-    """Give the words of the blocks: headings as ``# ``, list items as ``- `` and table rows as ``a | b`` lines."""
+    """Return the words of the blocks: headings as ``# ``, list items as ``- `` and table rows as ``a | b`` lines."""
     parts: list[str] = []
     prefix, in_row = "", False
     for token in tokens:

@@ -1,9 +1,10 @@
-"""Foreign formats are parsed in a process of their own, which may break, hang or swell without harm to the index.
+"""Has foreign formats parsed in a child process, which may break, hang or swell without harm to the index.
 
-One child serves a whole run. Both sides speak JSON, one object a line: the parent asks for a file; the child says which article
-it begins, then what that says or why it is refused, and at last that the file is done. An article has ``formats.SECONDS``; a
-child that takes longer ends itself, whatever it is busy with, and one that dies is replaced and goes on behind the article that
-broke it. This is the parent's side; ``rag.files.worker`` is the child's, and alone imports the parsers.
+This is the parent's side; ``rag.files.worker`` is the child's side, and it alone imports the parsers. One child serves a whole
+run. Both sides speak JSON, one object a line: the parent asks for a file; for each article the child says that it begins, then
+what the article says or why it is refused; at the end it says that the file is done. An article has ``formats.SECONDS``. A
+child that takes longer ends itself, whatever it is busy with. A child that has died is replaced, and the new one goes on behind
+the article that broke it.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MAX_DEATHS = 3  # of the child, over one file; a fourth would cost as much again
+MAX_DEATHS = 3  # after so many children have died over one file, the rest of it is not read: each death costs time
 
 
 class Extracted(NamedTuple):
     """One article of a file: what it says, or the ``reason`` why it is refused.
 
-    ``member`` is its name inside a container, empty for the file itself; ``sha256`` is that of its bytes, empty where
-    they could not be had.
+    ``member`` is its name inside a container, empty for the file itself; ``sha256`` is the hash of its bytes, empty where the
+    bytes could not be read.
     """
 
     member: str
@@ -39,10 +40,10 @@ class Extracted(NamedTuple):
 
 
 class Extractor:
-    """The parent's side; a context manager. The child is started when it is first needed."""
+    """Reads files through a child process, which it starts when it is first needed; a context manager."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
-        """Start nothing yet; ``seconds`` is what one article may take."""
+        """Start nothing yet; one article may take ``seconds`` of computing."""
         self._seconds = seconds
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -60,9 +61,9 @@ class Extractor:
             self._child = None
 
     def extract(self, path: Path, name: str) -> Iterator[Extracted]:
-        """Read one file, or one article of a container after the other; what is refused is among them.
+        """Yield the articles of a file in order, refused ones among them; a file that is no container is one article.
 
-        ``name`` is what an article without a title is called by.
+        An article without a title is called ``name``.
         """
         seen = 0
         for _ in range(MAX_DEATHS):
@@ -90,7 +91,7 @@ class Extractor:
         return f"{what}; save the article as text"
 
     def _replies(self, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Give the child's replies, as far as it comes."""
+        """Yield the child's replies to a request until it is done or dies."""
         child = self._child = self._child or _start()
         assert child.stdin and child.stdout  # noqa: S101
         done = False
@@ -105,7 +106,7 @@ class Extractor:
                 if done:
                     return
         finally:
-            if not done:  # it died, or nobody waits for the rest
+            if not done:  # the child died, or nobody waits for the rest
                 self.close()
 
 

@@ -1,4 +1,4 @@
-"""Tables of articles: CSV, TSV and JSON lines, one article a row, told by the names of their columns."""
+"""Reads tables of articles (.csv, .tsv, .jsonl): each row is an article, and the names of the columns tell its parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rag.text import newspage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-COLUMNS = {  # by what they hold, the likeliest first
+COLUMNS = {  # the names of the columns by what they hold, the likeliest first
     "text": "text body content article story maintext full_text fulltext article_text article_body description summary".split(),
     "title": "title headline heading subject name".split(),
     "date": "published date published_at published_date publish_date publication_date pub_date pubdate date_published "
@@ -24,11 +24,11 @@ COLUMNS = {  # by what they hold, the likeliest first
     "url": "url link source_url article_url href".split(),
 }
 MAX_FIELD = MAX_BYTES[".txt"]
-SAMPLE = 65_536  # bytes from which encoding and separator are told
+SAMPLE = 65_536  # the encoding is judged by this many bytes
 
 
 def read_row(data: bytes, name: str) -> Content:
-    """Read one row, as JSON; an address that it names stands below the text."""
+    """Read one row, which comes as JSON; an address that it names is put below the text."""
     try:
         row = json.loads(data)
     except ValueError:
@@ -49,12 +49,12 @@ def _text(fields: Mapping[str, Any], column: str) -> str:
 
 
 def csv_rows(file: IO[bytes]) -> Iterator[Member]:
-    """Give the rows below the line of names, numbered from 1, empty ones left out."""
+    """Yield the rows below the line of names, numbered from 1, without empty ones."""
     yield from _table(file, "")
 
 
 def tsv_rows(file: IO[bytes]) -> Iterator[Member]:
-    """Give the rows of a table whose separator is the tab."""
+    """Yield the rows of a table whose separator is the tab, as :func:`csv_rows` does."""
     yield from _table(file, "\t")
 
 
@@ -82,7 +82,7 @@ def _table(file: IO[bytes], separator: str) -> Iterator[Member]:
 
 
 def json_lines(file: IO[bytes]) -> Iterator[Member]:
-    """Give the lines, numbered from 1, empty ones left out."""
+    """Yield the lines, numbered from 1, without empty ones."""
     for number, line in enumerate(iter(lambda: file.readline(MAX_FIELD), b""), 1):
         if line.strip():
             yield Member(str(number), lambda line=line: line, ".row")  # type: ignore[misc]
@@ -93,6 +93,6 @@ def _key(name: str) -> str:
 
 
 def _mended(field: str, encoding: str) -> str:
-    """Decode anew a field whose bytes are not of the encoding that the top of the table is in."""
+    """Return the field, decoded anew if its bytes are not in the encoding of the top of the table."""
     broken = any("\udc80" <= character <= "\udcff" for character in field)
     return decode(field.encode(encoding, "surrogateescape")) if broken else field

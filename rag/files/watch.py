@@ -1,4 +1,4 @@
-"""Watches folders and tells when their index may be out of date."""
+"""Watches folders and tells when their index may be behind."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-QUIET_MS = 300  # a burst ends after this time without a change: an editor that saves in several steps is done
-PATIENCE_MS = 2_000  # a burst without a pause is told after this time
-LOOK_MS = 10_000  # looked again after this time without a change: some file systems report none, nor what came before the watch
+QUIET_MS = 300  # a burst of changes is over after this time without one: an editor that saves in several steps is done
+PATIENCE_MS = 2_000  # a burst without a pause is told of after this time
+# A look is due after this time without a change: some file systems tell of none, and none is told before the watch has begun.
+LOOK_MS = 10_000
 
 
 def moments(folders: Sequence[Path], *, apart_from: Path) -> Iterator[None]:
-    """Yield after each burst of changes below the folders, and now and then without one; ignore changes below ``apart_from``.
+    """Yield after each burst of changes below the folders, and now and then without one; not for those below ``apart_from``.
 
-    It ends with the KeyboardInterrupt of Ctrl-C.
+    :raises KeyboardInterrupt: Ctrl-C was pressed.
     """
     from watchfiles import watch
 

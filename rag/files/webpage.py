@@ -1,4 +1,4 @@
-"""HTML -> Content: the article without the page around it."""
+"""Reads web pages (.html): the article without the page around it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUBLISHED_JSON = re.compile(r"\"datePublished\"\s*:\s*\"([^\"]{8,40})\"")
 
 def read_html(data: bytes, name: str) -> Content:
     """Read a web page."""
-    import trafilatura  # 300 ms, only for those who have HTML
+    import trafilatura  # takes 300 ms, which only those who have HTML should wait
     from trafilatura.xml import xmltotxt
 
     page = decode_markup(data)
@@ -38,7 +38,7 @@ def read_html(data: bytes, name: str) -> Content:
 
 
 def _declared_date(page: str, attributes: Iterable[Mapping[str, str]]) -> str | None:
-    """Give the date that the page's metadata state; htmldate would guess (2023-05-22 for a page that says 2023-05)."""
+    """Return the date that the page's metadata state; htmldate would guess (2023-05-22 for a page that says 2023-05)."""
     values = PUBLISHED_JSON.findall(page)
     for element in attributes:
         names = {element.get(key, "").lower() for key in ("property", "name", "itemprop")}

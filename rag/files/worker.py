@@ -1,7 +1,8 @@
-"""The child's side of ``rag.files.sandbox``: requests on standard input, articles or reasons on standard output.
+"""Parses files in the child process of ``rag.files.sandbox``: says which module reads which format (``READERS``).
 
-Its address space is bounded where the platform can do that: Linux does; macOS takes the limit and does not hold it; Windows has
-none, and there a file that swells is stopped by time alone. It imports parsers, and no model library.
+Requests come on standard input; articles, or the reasons why they are refused, go to standard output. The address space is
+bounded where the platform can do that: Linux does; macOS takes the limit and does not hold it; Windows has none, and there time
+alone stops a file that swells. This module imports parsers and no model library.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from rag.files.formats import Content
 
-PATIENCE = 6  # times the seconds of computing that an article may take, by the clock
+PATIENCE = 6  # by the clock, an article may take this many times the seconds of computing that it may take
 
 READERS: dict[str, Callable[[bytes, str], Content]] = {
     ".txt": plain_text.read_text,
@@ -55,10 +56,10 @@ MEMBERS: dict[str, Callable[[IO[bytes]], Iterator[Member]]] = {
 def serve() -> None:
     """Answer requests on standard input until there are no more."""
     _bound_memory()
-    logging.disable(logging.CRITICAL)  # what is wrong with a file, the reply says
+    logging.disable(logging.CRITICAL)  # the reply says what is wrong with a file
     warnings.simplefilter("ignore")
     with os.fdopen(os.dup(1), "wb") as out, Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)  # a parser that prints does not speak for us
+        os.dup2(nowhere.fileno(), 1)  # what a parser prints is no reply
         for line in sys.stdin.buffer:
             request = json.loads(line)
             with suppress(BrokenPipeError):
@@ -78,7 +79,7 @@ def _bound_memory() -> None:
 
 @contextmanager
 def _watched(seconds: float) -> Iterator[None]:
-    """End the process if the block computes too long, or, on a machine that is busy with other things, seems never to end."""
+    """End the process if the block computes for longer than ``seconds``, or takes ``PATIENCE`` times as long by the clock."""
     if hasattr(signal, "setitimer"):  # nobody handles these signals, so they end the process, whatever it is busy with
         _set_timers(seconds)
     else:
@@ -111,7 +112,7 @@ def _served(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _members(path: Path, skip: int, watched: Callable[[], AbstractContextManager[None]]) -> Iterator[Member]:
-    """Give the articles of a file but the first ``skip``; a file that is no container is one, without a name."""
+    """Yield the articles of a file but the first ``skip``; a file that is no container is one article without a name."""
     suffix = path.suffix.lower()
     if suffix not in MEMBERS:
         yield Member("", path.read_bytes, suffix)
@@ -128,7 +129,7 @@ def _members(path: Path, skip: int, watched: Callable[[], AbstractContextManager
 
 
 def _unpacked(member: Member) -> Iterator[Member]:
-    """Give the articles of a container in a container, or the member itself."""
+    """Yield the articles of a container in a container; a member that is no container is yielded as it is."""
     if member.suffix not in MEMBERS:
         yield member
         return
@@ -146,7 +147,7 @@ def _read(member: Member, name: str) -> dict[str, Any]:
         digest = hashlib.sha256(data).hexdigest()
         content = READERS[member.suffix](data, name)
         check_expansion(len(data), len(content.text))
-    except Exception as error:  # parsers of foreign files, fed with foreign files
+    except Exception as error:  # whatever a parser raises over a foreign file
         return {"member": member.name, "refused": _reason(error, member.suffix), "sha256": digest}
     return {"member": member.name, "content": content, "sha256": digest}
 

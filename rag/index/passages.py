@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 import regex  # type: ignore[import-untyped]
 
 from rag.index.sections import Kind, Line, sections
-from rag.text.sentences import Span, split_paragraph, trimmed
+from rag.text.sentences import CONTEXT, Span, sentences, split_paragraph, trimmed
 from rag.types import Document, Passage
 
 if TYPE_CHECKING:
@@ -194,3 +195,19 @@ def _within_budget(ruler: _Ruler, units: list[_Unit], first: int, end: int) -> I
     middle = (first + end) // 2
     yield from _within_budget(ruler, units, first, middle)
     yield from _within_budget(ruler, units, middle, end)
+
+
+def sentence_spans(passage: Passage) -> list[Span]:
+    """Return the sentences of a passage as half-open spans of its document, in order.
+
+    A search looks at the same passages several times, so each is cut once. What is remembered is the passage and the characters
+    around it that decide where its paragraphs end, not the whole document.
+    """
+    start = max(0, passage.start - CONTEXT - 1)
+    around = passage.document.text[start : passage.end + CONTEXT + 1]
+    return [(start + a, start + b) for a, b in _sentences(around, passage.start - start, passage.end - start)]
+
+
+@lru_cache(maxsize=4096)
+def _sentences(text: str, start: int, end: int) -> tuple[Span, ...]:
+    return tuple(sentences(text, start, end))

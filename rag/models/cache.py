@@ -1,4 +1,4 @@
-"""Where weights come from: a name, a folder or a hub id becomes a local folder that loads without a network.
+"""Keeps models on disk: turns a name, a folder or a hub id into a local folder that loads without a network.
 
 Folders are cached under ``RAG_HOME`` and appear there by one rename, complete: a kill at any moment leaves either nothing or
 the finished folder. Each holds a ``manifest.json`` that says where its bytes came from and what their hashes are.
@@ -20,21 +20,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from filelock import FileLock
 
 from rag.errors import ConfigError, ModelDamaged, ModelError, ModelMissing
-from rag.models import convert
-from rag.models.fetch import fetch_files, fetch_snapshot, sha256_of
-from rag.models.manifest import read_manifest, read_trained
+from rag.models import convert, trained
+from rag.models.fetch import fetch_files, find_on_hub, sha256_of
+from rag.models.manifest import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rag.models.fetch import Progress
-    from rag.models.manifest import Model, Role, Trained
+    from rag.models.manifest import Model, Role
+    from rag.models.trained import Trained
 
 MANIFEST = read_manifest()
-CHECKER = read_trained("checker")
-CHECKER_WEIGHTS = Path(__file__).with_name("checker.safetensors")
-PROBE = read_trained("probe")
-PROBE_WEIGHTS = Path(__file__).with_name("probe.safetensors")
 RECORD = "manifest.json"
 State = Literal["ready", "absent", "damaged"]
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -42,7 +39,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A row of ``rag models``. ``origin`` is empty while absent; ``sha256`` is that of the weights as upstream has them."""
+    """A row of ``rag models``. ``origin`` is empty while the model is absent; ``sha256`` is the hash of upstream's weights."""
 
     name: str
     role: str
@@ -59,7 +56,7 @@ def silent(description: str, done_bytes: int, total_bytes: int) -> None:
 
 
 def cache_folder() -> Path:
-    """Say where models are kept: ``RAG_HOME``, else the platform's cache folder."""
+    """Return the folder that models are kept in: it lies in ``RAG_HOME``, else in the platform's cache folder."""
     if home := os.environ.get("RAG_HOME"):
         return Path(home).expanduser().absolute() / "models"
     if sys.platform == "win32":
@@ -72,14 +69,14 @@ def cache_folder() -> Path:
 
 
 def ensure(spec: str, role: Role, *, progress: Progress = silent) -> Path:
-    """Give the local folder of a model, fetching it the first time.
+    """Return the local folder of a model, which is fetched the first time.
 
-    The folder's file sizes are compared with its record, not its hashes, which would take seconds: see :func:`verify`.
+    The sizes of its files are compared with its record. Their hashes are not, which would take seconds: see :func:`verify`.
 
     :param spec: a folder with a ``config.json``, a name that ``rag models`` lists, or a hub id such as ``org/name``.
-    :param role: what it is wanted for; a known model of another role is refused.
+    :param role: what the model is wanted for; a known model of another role is refused.
     :raises ConfigError: there can be no such model.
-    :raises ModelMissing: it is not in the cache and could not be fetched, or ``HF_HUB_OFFLINE`` forbids it.
+    :raises ModelMissing: the model is not in the cache and could not be fetched, or ``HF_HUB_OFFLINE`` forbids it.
     :raises ModelDamaged: the cached folder is not what was written, or the bytes fetched are not those that were pinned.
     """
     if local := _local(spec):
@@ -92,7 +89,7 @@ def ensure(spec: str, role: Role, *, progress: Progress = silent) -> Path:
 
 
 def fetch(spec: str, role: Role | None = None, *, progress: Progress = silent) -> Path:
-    """Give the local folder of a model, fetching it unless the cached one has every recorded hash.
+    """Return the local folder of a model, which is fetched unless the cached one has every recorded hash.
 
     :raises ConfigError, ModelMissing, ModelDamaged: as :func:`ensure`.
     :raises ModelError: the one-time conversion failed.
@@ -114,47 +111,10 @@ def fetch(spec: str, role: Role | None = None, *, progress: Progress = silent) -
     return folder
 
 
-def checker_weights() -> Path | None:
-    """Give the file of the checker's weights; None where it was left out, and everything works without.
-
-    :raises ModelDamaged: it has other bytes than ``checker.toml`` names.
-    """
-    return _weights(CHECKER_WEIGHTS, CHECKER, "install again, or set checker = false")
-
-
-def probe_weights(generator: str) -> Path | None:
-    """Give the file of the weights of the probe of a generator's states; None where it has none, and everything works without.
-
-    :raises ModelDamaged: it has other bytes than ``probe.toml`` names.
-    """
-    return _weights(PROBE_WEIGHTS, PROBE, "install again") if generator == PROBE.base else None
-
-
-def _weights(file: Path, trained: Trained, remedy: str) -> Path | None:
-    if not file.is_file():
-        return None
-    if (actual := sha256_of(file)) != trained.sha256:
-        raise ModelDamaged(f"{file} has SHA-256 {actual} instead of {trained.sha256}; {remedy}")
-    return file
-
-
-def checker_files(*, progress: Progress = silent) -> tuple[Path, Path] | None:
-    """Give the checker's weights and the folder of the encoder that they are laid over, whatever encoder is configured.
-
-    :raises ModelMissing, ModelDamaged: as :func:`ensure`; the message says also how to go without.
-    """
-    if not (weights := checker_weights()):
-        return None
-    try:
-        return weights, ensure(CHECKER.base, "encoder", progress=progress)
-    except (ModelMissing, ModelDamaged) as error:
-        raise type(error)(f"{error}; the checker needs it, checker = false does without") from error
-
-
 def verify(spec: str) -> None:
-    """Hash every file of a cached model again (about a second per gigabyte); of a local folder nothing is known.
+    """Check the hash of every file of a cached model (about a second per gigabyte); a local folder has no record to check.
 
-    :raises ModelMissing: it is not in the cache.
+    :raises ModelMissing: the model is not in the cache.
     :raises ModelDamaged: a file is missing or has other bytes.
     """
     if _local(spec):
@@ -166,12 +126,12 @@ def verify(spec: str) -> None:
 
 
 def installed() -> list[Installed]:
-    """List the known models, then what else is in the cache."""
+    """Return the known models, then what else is in the cache."""
     root = cache_folder()
     others = sorted(path for path in root.glob("[!.]*") if path.is_dir() and path.name not in MANIFEST)
     known = [_row(root / name, model) for name, model in MANIFEST.items()]
-    checker = _trained_row("checker", CHECKER_WEIGHTS, CHECKER, checker_weights)
-    probe = _trained_row("probe", PROBE_WEIGHTS, PROBE, lambda: probe_weights(PROBE.base))
+    checker = _trained_row("checker", trained.CHECKER_WEIGHTS, trained.CHECKER, trained.checker_weights)
+    probe = _trained_row("probe", trained.PROBE_WEIGHTS, trained.PROBE, lambda: trained.probe_weights(trained.PROBE.base))
     return [*known, checker, probe, *(_row(folder, None) for folder in others)]
 
 
@@ -181,7 +141,7 @@ def _local(spec: str) -> Path | None:
 
 
 def _cached(spec: str, role: Role | None) -> Path:
-    """Say where the model is kept, or would be."""
+    """Return the folder that the model is kept in, or would be."""
     if model := MANIFEST.get(spec):
         if role not in (None, model.role):
             fitting = ", ".join(name for name, other in MANIFEST.items() if other.role == role)
@@ -202,20 +162,13 @@ def _refuse_offline(spec: str, folder: Path) -> None:
 
 
 def _build(spec: str, role: Role | None, folder: Path, staging: Path, progress: Progress) -> None:
-    """Fetch, convert where needed, and publish."""
-    files = staging / "files"
-    if model := MANIFEST.get(spec):
-        _require_space(model, folder, staging)
-        origin = fetch_files(model, staging, progress)
-        ready = _converted(model, staging, progress) if model.is_gguf else files
-        about = {"role": model.role, "repository": model.repository, "revision": model.revision, "licence": model.licence}
-        upstream = {file.path: file.sha256 for file in model.files}
-    else:
-        shutil.rmtree(files, ignore_errors=True)
-        commit, licence = fetch_snapshot(spec, files, progress)
-        origin, ready = "hub", files
-        role = role or ("encoder" if (files / "modules.json").is_file() else "generator")
-        about, upstream = {"role": role, "repository": spec, "revision": commit, "licence": licence}, {}
+    """Fetch a model, convert it where needed, and put it in ``folder``."""
+    model = MANIFEST.get(spec) or find_on_hub(spec, role)
+    _require_space(model, folder, staging)
+    origin = fetch_files(model, staging, progress)
+    ready = _converted(model, staging, progress) if model.is_gguf else staging / "files"
+    about = {"role": model.role, "repository": model.repository, "revision": model.revision, "licence": model.licence}
+    upstream = {file.path: file.sha256 for file in model.files if file.sha256}
     progress(f"{spec}: storing", 0, 0)
     _publish(ready, folder, {"name": spec, **about, "origin": origin, "upstream": upstream})
 
@@ -230,7 +183,7 @@ def _require_space(model: Model, folder: Path, staging: Path) -> None:
 
 
 def _converted(model: Model, staging: Path, progress: Progress) -> Path:
-    """Convert the GGUF in a process of its own, into a folder of its own: a killed run's child may still be writing."""
+    """Convert the GGUF in a process of its own and return its folder, a new one: a killed run's child may still be writing."""
     for leftover in staging.glob("ready-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     ready = staging / f"ready-{os.getpid()}"
@@ -246,8 +199,8 @@ def _converted(model: Model, staging: Path, progress: Progress) -> Path:
 
 
 def _publish(ready: Path, folder: Path, record: dict[str, Any]) -> None:
-    """Write the record last and rename the folder into place."""
-    (ready / RECORD).unlink(missing_ok=True)  # of a run that was killed before the rename
+    """Write the record as the last file and rename the folder into place."""
+    (ready / RECORD).unlink(missing_ok=True)  # left by a run that was killed before the rename
     files = {}
     for path in sorted(path for path in ready.rglob("*") if path.is_file()):
         path.chmod(0o644)  # safetensors writes 0600, and another user may run what this one fetched
@@ -265,7 +218,7 @@ def _publish(ready: Path, folder: Path, record: dict[str, Any]) -> None:
 def _sync(path: Path) -> None:
     """Make sure that a file, or the names in a folder, would survive a power cut."""
     if path.is_dir() and sys.platform == "win32":
-        return  # cannot be opened there
+        return  # folders cannot be opened there
     descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -274,7 +227,7 @@ def _sync(path: Path) -> None:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """Read what was written with the folder; empty when that cannot be read."""
+    """Return the record of a cached folder; empty when it cannot be read."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -283,7 +236,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _damage(folder: Path, model: Model | None, *, hashes: bool) -> str:
-    """Say what is wrong with a cached folder; nothing when all is well."""
+    """Return what is wrong with a cached folder in words; empty when all is well."""
     record = _record(folder)
     if not record:
         return f"{RECORD} is missing or unreadable"
@@ -305,13 +258,13 @@ def _require_intact(spec: str, folder: Path, *, hashes: bool) -> None:
         raise ModelDamaged(f"{spec} in {folder} is damaged: {damage}; run `rag models --fetch {spec}`")
 
 
-def _trained_row(name: str, file: Path, trained: Trained, weights: Callable[[], Path | None]) -> Installed:
+def _trained_row(name: str, file: Path, made: Trained, weights: Callable[[], Path | None]) -> Installed:
     try:
         state: State = "ready" if weights() else "absent"
     except ModelDamaged:
         state = "damaged"
     origin = "this repository" if state == "ready" else ""
-    return Installed(name, name, state, origin, trained.licence, trained.sha256, trained.bytes, file)
+    return Installed(name, name, state, origin, made.licence, made.sha256, made.bytes, file)
 
 
 def _row(folder: Path, model: Model | None) -> Installed:

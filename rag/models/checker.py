@@ -1,6 +1,6 @@
-"""Does a passage answer the question, and does a claim follow from its evidence: judged by a small trained cross-encoder.
+"""Judges whether a passage answers a question and whether a claim follows from its evidence, with a small cross-encoder.
 
-Knows nothing of hits or answers. How it was trained and what it reaches is told in ``training/README.md``.
+It knows nothing of hits or answers. ``training/README.md`` tells how it was trained and what it reaches.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from rag.models.crossencoder import Logits
 
 BATCH = 16
-LEAST = 0.001  # of the probability of a place: less is not kept
+LEAST = 0.001  # places with a smaller probability are not kept
 
 
 class Checker:
-    """A :class:`rag.types.Finder` and a :class:`rag.types.Verifier` with one network."""
+    """A :class:`rag.types.Finder` and a :class:`rag.types.Verifier` that share one network."""
 
     def __init__(self, weights: Path, folder: Path) -> None:
         """Load the encoder in ``folder`` with the trained ``weights`` over it, in bf16 where the CPU computes in it.
 
-        :raises ModelDamaged: they do not load or do not fit each other.
+        :raises ModelDamaged: encoder or weights do not load, or they do not fit each other.
         """
         offline_libraries()
         import torch
@@ -43,7 +43,7 @@ class Checker:
                 raise ValueError("its tensors are not those of the network")
             network.load_state_dict(trained, strict=False)  # the embeddings stay the encoder's
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
+        except Exception as error:  # the libraries raise what they like over damaged bytes
             reason = " ".join(str(error).split())
             raise ModelDamaged(
                 f"the checker in {weights} does not load ({reason}); set checker = false to go without"
@@ -52,7 +52,7 @@ class Checker:
         self._inference = torch.inference_mode
 
     def find(self, question: str, texts: Sequence[str]) -> list[Found]:
-        """Say of each text how likely it answers the question, and at which characters."""
+        """Return for each text how likely it answers the question, and at which characters."""
         found: dict[int, Found] = {}
         for places, offsets, logits in self._read(question, texts):
             starts = logits.start[:, 1:].softmax(-1)
@@ -62,12 +62,12 @@ class Checker:
         return [found[i] for i in range(len(texts))]
 
     def verify(self, claim: str, evidence: str) -> float:
-        """Give the probability that a claim follows from the evidence."""
+        """Return the probability (0..1) that a claim follows from the evidence."""
         ((_, _, logits),) = self._read(claim, [evidence])
         return float(logits.verdict.softmax(-1)[0, 0])
 
     def _read(self, first: str, texts: Sequence[str]) -> Iterator[tuple[list[int], list[list[tuple[int, int]]], Logits]]:
-        """Read texts of like length together, each with the first text before it."""
+        """Yield places in ``texts``, character offsets and logits, one batch of texts of like length after the other."""
         from rag.models.crossencoder import MAX_TOKENS
 
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))

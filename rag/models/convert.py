@@ -1,9 +1,9 @@
-"""GGUF -> a bf16 safetensors folder that transformers loads in seconds.
+"""Converts a GGUF file to a bf16 safetensors folder that transformers loads in seconds.
 
-A program of its own, run once per model as ``python conversion.py SOURCE.gguf FOLDER``: its memory, warnings and progress bars
-end with it. It is run by path, so that it works from a source tree too, and therefore imports nothing of ``rag``.
+This is a program of its own, run once per model as ``python convert.py SOURCE.gguf FOLDER``: its memory, warnings and progress
+bars end with it. It is run by path, so that it works from a source tree too, and therefore imports nothing of ``rag``.
 
-The GGUF parser hangs on hostile files (gguf 0.19.0): the caller has compared the SHA-256 before.
+The GGUF parser hangs on hostile files (gguf 0.19.0), so the caller compares the SHA-256 first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-ROWS = 4096  # unpacked at a time: the whole output matrix would take half a gigabyte in fp32, several times over
+ROWS = 4096  # so many are unpacked at a time: the whole output matrix would take half a gigabyte in fp32, several times over
 
 
 def convert(source: Path, folder: Path) -> None:
@@ -36,7 +36,7 @@ def convert(source: Path, folder: Path) -> None:
     architecture = next(key for key, name in MODEL_ARCH_NAMES.items() if name == config.model_type)
     gguf_names = get_tensor_name_map(architecture, config.num_hidden_layers)
     packed = {tensor.name: tensor for tensor in GGUFReader(source).tensors}
-    # One matrix serves as embeddings and as output; where the file holds both, the output's is the finer quantised.
+    # One matrix serves as embeddings and as output; where the file holds both, that of the output is the finer quantised.
     if "output.weight" in packed:
         packed["token_embd.weight"] = packed["output.weight"]
 
@@ -55,7 +55,7 @@ def convert(source: Path, folder: Path) -> None:
 
 
 def _unpacked(tensor: Any) -> torch.Tensor:  # noqa: ANN401 - a gguf ReaderTensor
-    """Dequantise a tensor to bf16, some rows at a time."""
+    """Return a tensor dequantised to bf16, some rows at a time."""
     import torch
     from gguf import dequantize
 
@@ -68,7 +68,7 @@ def _unpacked(tensor: Any) -> torch.Tensor:  # noqa: ANN401 - a gguf ReaderTenso
 
 
 def _split_halves(weight: torch.Tensor, heads: int) -> torch.Tensor:
-    """Undo llama.cpp's order of a llama model's rotary rows: it interleaves the two halves of each head."""
+    """Return a llama model's rotary rows in transformers' order: llama.cpp interleaves the two halves of each head."""
     return weight.reshape(heads, -1, 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
 

@@ -1,7 +1,8 @@
-"""The network of the checker: two texts read together. Imports torch, so it is imported by who loads or trains weights only.
+"""The network of the checker, which reads two texts together.
 
-A cross-encoder (Nogueira and Cho 2019, arXiv:1901.04085) that begins as the encoder and shares its word embeddings, which
-training leaves alone: only what lies above them is stored.
+It is a cross-encoder (Nogueira and Cho 2019, arXiv:1901.04085) that begins as the encoder and shares its word embeddings.
+Training leaves them alone, so only what lies above them is stored. This module imports torch when it is imported, so only code
+that loads or trains weights imports it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from transformers import AutoModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_TOKENS = 224  # of both texts; of training pairs one in fifty is longer
+MAX_TOKENS = 224  # both texts together are cut to this many; one training pair in fifty is longer
 
 
 class Logits(NamedTuple):
-    """What the heads say: ``answers`` ``(n,)``, ``start`` and ``end`` ``(n, length)``, ``verdict`` ``(n, 3)``, all in fp32.
+    """What the heads return: ``answers`` ``(n,)``, ``start`` and ``end`` ``(n, length)``, ``verdict`` ``(n, 3)``, all in fp32.
 
-    ``answers`` is whether the second text answers the first, a question; ``start`` and ``end`` where, token 0 standing for
-    nowhere, and tokens that are not the second text's for out of the question; ``verdict`` is whether it supports the first
-    text, a claim, refutes it, or does neither.
+    ``answers`` tells whether the second text answers the first, a question. ``start`` and ``end`` tell where: token 0 stands
+    for nowhere, and all other tokens outside of the second text are ruled out. ``verdict`` tells whether the second text
+    supports the first, a claim, refutes it, or does neither.
     """
 
     answers: Tensor
@@ -32,10 +33,10 @@ class Logits(NamedTuple):
 
 
 class CrossEncoder(nn.Module):
-    """A BERT with three heads."""
+    """A BERT with three heads: is there an answer, where is it, and what follows."""
 
     def __init__(self, folder: Path) -> None:
-        """Begin with the weights of the encoder in ``folder``, in fp32; the heads are drawn.
+        """Begin with the weights of the encoder in ``folder``, in fp32, and with random heads.
 
         Attention is computed step by step: in training that is a tenth faster than the fused kernel on two cores.
         """
@@ -55,7 +56,7 @@ class CrossEncoder(nn.Module):
         self.verdict = nn.Linear(bert.config.hidden_size, 3)
 
     def forward(self, ids: Tensor, segments: Tensor, mask: Tensor) -> Logits:
-        """Read ``(n, length)`` token ids; segment 1 is the second text."""
+        """Return the logits for ``(n, length)`` token ids; the second text has segment 1."""
         hidden = self.bert(input_ids=ids, token_type_ids=segments, attention_mask=mask).last_hidden_state
         first = hidden[:, 0]
         start, end = self.span(hidden).float().unbind(-1)
@@ -64,5 +65,5 @@ class CrossEncoder(nn.Module):
         return Logits(self.answers(first).float().squeeze(-1), start + outside, end + outside, self.verdict(first).float())
 
     def trained(self) -> dict[str, nn.Parameter]:
-        """Give the parameters that training changes, by name: all but the embeddings."""
+        """Return the parameters that training changes, by name: all but the embeddings."""
         return {name: parameter for name, parameter in self.named_parameters() if not name.startswith("bert.embeddings.")}

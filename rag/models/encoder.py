@@ -1,4 +1,4 @@
-"""Text to unit vectors with a sentence-transformers model from a local folder. Knows nothing of passages or indexes."""
+"""Turns texts into unit vectors with a sentence-transformers model from a local folder; knows nothing of passages."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class SentenceEncoder:
     def __init__(self, folder: Path) -> None:
         """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32.
 
-        bf16 doubles the passages per second and its vectors stay within a cosine of 0.996 of fp32's, so that one index serves
-        both and the precision is no part of the identity.
+        bf16 doubles the passages per second, and the cosine of its vectors to those of fp32 is at least 0.996. So one index
+        serves both, and the precision is no part of the identity.
 
         :raises ModelError: a package is missing, or the folder does not load.
         """
@@ -38,7 +38,7 @@ class SentenceEncoder:
             self._model = SentenceTransformer(
                 str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": working_dtype()}
             )
-        except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
+        except Exception as error:  # the libraries raise what they like over damaged bytes
             reason = " ".join(str(error).split())
             raise ModelDamaged(f"the encoder in {folder} does not load ({reason}); run `rag models --fetch`") from error
         self._identity = f"{folder.name}:{_fingerprint(folder)}"
@@ -49,7 +49,7 @@ class SentenceEncoder:
         return self._identity
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give ``(n, dim)`` vectors of length 1, in the order of ``texts``; the library batches by length."""
+        """Return ``(n, dim)`` vectors of length 1 in the order of ``texts``; the library batches by length."""
         vectors = self._model.encode(
             list(texts), batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
         )
@@ -59,12 +59,12 @@ class SentenceEncoder:
         return np.asarray(vectors / lengths, dtype=np.float32)
 
     def count_tokens(self, text: str) -> int:
-        """Say how many tokens the encoder makes of ``text``, its two frame tokens not counted."""
+        """Return how many tokens the encoder makes of ``text``, without its two frame tokens."""
         return len(self._model.tokenizer.encode(text, add_special_tokens=False, truncation=False))
 
 
 def _fingerprint(folder: Path) -> str:
-    """Hash what decides the vectors: weights and pooling (0.1 s for 90 MB)."""
+    """Return the first 12 hex digits of the hash of weights and pooling, which decide the vectors (0.1 s for 90 MB)."""
     digest = hashlib.sha256()
     for path in sorted([*folder.glob("*.safetensors"), folder / "modules.json", *folder.glob("*_Pooling/config.json")]):
         digest.update(path.read_bytes())

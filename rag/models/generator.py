@@ -1,4 +1,4 @@
-"""Messages to text, streamed, with a causal language model from a local folder. Knows nothing of passages or prompts."""
+"""Writes text from messages, piece by piece, with a causal language model from a local folder. Knows nothing of passages."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # A step that checks eight proposed tokens costs little more than a step that writes one (140 against 110 ms), and answers
 # quote their passages: see prompt-lookup decoding, github.com/apoorvumang/prompt-lookup-decoding.
 LOOKUP_TOKENS = 8
-# A reply is as doubtful as its most doubtful tokens: most of it is copied, and what answers are two or three words. Over all
-# tokens, or the first or the most surprising one alone, the surprisal tells less (``benchmarks/``).
+# A reply is as doubtful as its most doubtful tokens: most of it is copied, and two or three words are the answer. The surprisal
+# of all tokens, or of the first or the most surprising one alone, tells less (``benchmarks/``).
 DOUBTFUL = 3
 
 
@@ -33,7 +33,7 @@ class CausalGenerator:
     """A :class:`rag.types.Generator` over transformers: greedy, with prompt-lookup decoding, one reply at a time."""
 
     def __init__(self, folder: Path, *, probe: Path | None = None) -> None:
-        """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32, and those of a probe of its states.
+        """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32, and a probe of its states.
 
         :raises ModelError: a package is missing, or the folder or the probe does not load.
         """
@@ -50,14 +50,14 @@ class CausalGenerator:
                 folder, local_files_only=True, use_safetensors=True, dtype=working_dtype()
             )
             self._model = model.eval()
-        except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
+        except Exception as error:  # the libraries raise what they like over damaged bytes
             reason = " ".join(str(error).split())
             raise ModelDamaged(f"the generator in {folder} does not load ({reason}); run `rag models --fetch`") from error
         self._probe = Probe(probe) if probe else None
         self._one_at_a_time = threading.Lock()
 
     def prompt_ids(self, messages: Sequence[Message]) -> Any:  # noqa: ANN401 - a transformers BatchEncoding
-        """Render the chat template; what the messages say never becomes a control token."""
+        """Return the messages in the chat template as token ids; their text never becomes a control token."""
         return self._tokenizer.apply_chat_template(
             [{"role": message["role"], "content": message["content"]} for message in messages],
             add_generation_prompt=True,
@@ -77,7 +77,7 @@ class CausalGenerator:
 
         def compute() -> None:
             try:
-                # The lock is held by who computes, not by who reads: a reader may pause, or never come back.
+                # The computing thread holds the lock and not the reader, who may pause or never come back.
                 with self._one_at_a_time, self._probed(messages, reply):
                     if not stop.is_set():
                         self._model.generate(
@@ -107,7 +107,7 @@ class CausalGenerator:
 
     @contextmanager
     def _probed(self, messages: Sequence[Message], reply: _Reply) -> Iterator[None]:
-        """Have the probe look on while the prompt is read: at the last paragraph of what is asked."""
+        """Have the probe look at the last paragraph of the last message, the question, while the prompt is read."""
         if not (probe := self._probe):
             yield
             return
@@ -116,7 +116,7 @@ class CausalGenerator:
 
         def look(_layer: object, _read: object, states: Tensor) -> None:
             if reply.known is None:
-                reply.known = probe.read(states[0, : reply.prompt], asked)  # behind it stand tokens that are proposed already
+                reply.known = probe.read(states[0, : reply.prompt], asked)  # proposed tokens follow
 
         handle = self._model.model.layers[probe.layer - 1].register_forward_hook(look)
         try:
@@ -126,21 +126,21 @@ class CausalGenerator:
 
 
 class _Reply:
-    """Tokens on their way to the text streamer, and how surprising each was to the model that chose it.
+    """Passes tokens on to the text streamer, and notes how surprising each was to the model that chose it.
 
-    It stands where ``generate`` wants a streamer and where it wants a logits processor. As decoding is greedy, the token chosen
-    is the likeliest, so that its surprisal is known before it is chosen; proposed tokens that are turned down are seen too, and
-    written over when their place comes again.
+    ``generate`` takes it as its streamer and as a logits processor. As decoding is greedy, the likeliest token is chosen, so
+    its surprisal is known before the choice. Proposed tokens that are turned down are noted too, and their notes are
+    overwritten when their place comes again.
     """
 
     def __init__(self, streamer: TextIteratorStreamer) -> None:
         self._streamer = streamer
-        self.prompt = self._end = 0  # places, in tokens
+        self.prompt = self._end = 0  # where the prompt and the reply so far end, in tokens
         self._surprisals: dict[int, float] = {}
         self.known: float | None = None
 
     def __call__(self, ids: Tensor, scores: Tensor) -> Tensor:
-        """Note the surprisal of the token that follows ``ids`` ``(1, length)``; the scores ``(1, words)`` stay as they are."""
+        """Note the surprisal of the token that follows ``ids`` ``(1, length)``, and return its scores ``(1, words)``."""
         self._surprisals[ids.shape[1]] = float(scores.logsumexp(-1) - scores.max())
         return scores
 
@@ -151,10 +151,10 @@ class _Reply:
         self._streamer.put(tokens)  # type: ignore[no-untyped-call]
 
     def end(self) -> None:
-        """Hand on what is left."""
+        """Pass on what is left."""
         self._streamer.end()  # type: ignore[no-untyped-call]
 
     def surprisal(self) -> float:
-        """Give the mean over the most surprising of the tokens written so far, in nats."""
+        """Return the mean surprisal of the most surprising tokens written so far, in nats."""
         most = nlargest(DOUBTFUL, (self._surprisals[place] for place in range(self.prompt, self._end)))
         return fmean(most) if most else 0.0

@@ -1,6 +1,6 @@
-"""The models that are known by name, and the hashes of every byte they are made of.
+"""The models that are known by name, with their sources and the hashes of all their files, read from ``manifest.toml``.
 
-The data is in ``manifest.toml``, and of what ``training/`` makes in ``checker.toml`` and ``probe.toml``.
+``rag.models.trained`` knows the weights that ``training/`` makes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ Role = Literal["encoder", "generator"]
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as upstream publishes it; ``members`` are the paths in the wheels whose bytes, joined in order, are its bytes."""
+    """A file as upstream publishes it; ``members`` are paths in the wheels, and their bytes joined in order are the file's.
+
+    ``sha256`` is empty where the hub names none, as for the small files of a model that is not pinned.
+    """
 
     path: str
     bytes: int
@@ -25,7 +28,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A package of the index that carries data; ``requirement`` is ``name==version``."""
+    """A package of the package index that carries data; ``requirement`` is ``name==version``."""
 
     requirement: str
     bytes: int
@@ -34,7 +37,10 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model and its two sources: a revision of a hub repository, and wheels."""
+    """A model and its two sources: a revision of a hub repository, and wheels; a model that is not pinned has no wheels.
+
+    ``ready_bytes`` is the size of the folder that it becomes, 0 where that is not known.
+    """
 
     name: str
     role: Role
@@ -47,7 +53,7 @@ class Model:
 
     @property
     def weights(self) -> File:
-        """The file that matters: the largest."""
+        """The largest file, which holds the weights."""
         return max(self.files, key=lambda file: file.bytes)
 
     @property
@@ -57,34 +63,18 @@ class Model:
 
     @property
     def disk_bytes(self) -> int:
-        """What must be free to fetch it: its files, and either the wheels that they are joined from or the converted folder."""
+        """Bytes that fetching takes: its files, and the wheels that they are joined from or the converted folder."""
         fetched = sum(wheel.bytes for wheel in self.wheels)
         return sum(file.bytes for file in self.files) + max(fetched, self.ready_bytes if self.is_gguf else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """Weights that lie in the package, and the model ``base`` that they are of use with."""
-
-    base: str
-    licence: str
-    bytes: int
-    sha256: str
-
-
-def read_trained(name: str) -> Trained:
-    """Give what ``checker.toml`` or ``probe.toml`` says of the weights beside it."""
-    table = tomllib.loads(files("rag.models").joinpath(f"{name}.toml").read_text(encoding="utf-8"))
-    return Trained(**{name: table[name] for name in ("base", "licence", "bytes", "sha256")})
-
-
 def read_manifest() -> dict[str, Model]:
-    """Give the known models by name."""
+    """Return the known models by name."""
     tables = tomllib.loads(files("rag.models").joinpath("manifest.toml").read_text(encoding="utf-8"))
     return {name: model_of({"name": name, **table}) for name, table in tables.items()}
 
 
 def model_of(table: dict[str, Any]) -> Model:
-    """Make a model of what JSON or TOML holds."""
+    """Return the model that a table of JSON or TOML describes."""
     made = [File(**{**file, "members": tuple(file["members"])}) for file in table["files"]]
     return Model(**{**table, "files": tuple(made), "wheels": tuple(Wheel(**wheel) for wheel in table["wheels"])})

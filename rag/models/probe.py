@@ -1,9 +1,8 @@
-"""Do the passages answer the question? Read off the generator's states over the question's words, by a small trained head.
+"""Judges from the generator's states over the question whether the passages answer it, with a small trained head.
 
-A model that has read passages and then a question knows more of the two than it says: a probe (Alain and Bengio,
-arxiv.org/abs/1610.01644) of its middle layers tells questions that only look answerable from those that are. The prompt
-is read anyway, and the head takes a tenth of a millisecond. How it was trained and what it reaches is told in
-``training/README.md``.
+A model that has read passages and then a question knows more of the two than it says. A probe (Alain and Bengio,
+arxiv.org/abs/1610.01644) of its middle layers tells questions that only look answerable from those that are. The prompt is read
+anyway, and the head takes a tenth of a millisecond. ``training/README.md`` tells how it was trained and what it reaches.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-AFTER = 5  # tokens that the chat template of the generator puts after the question
-ASKED = 51  # of the question's tokens, the last, are looked at
+AFTER = 5  # the generator's chat template puts this many tokens after the question
+ASKED = 51  # the probe looks at no more than this many of the question's last tokens
 PARTS, VIEWS = 48, 4
 
 
 class Head(nn.Module):
-    """States of a question's tokens to the logit that the passages before it hold the answer."""
+    """Turns the states of a question's tokens into the logit that the passages before it hold the answer."""
 
     mean: Tensor
     scale: Tensor
@@ -42,7 +41,7 @@ class Head(nn.Module):
         self.blur_states, self.blur_views = nn.Dropout(0.2), nn.Dropout(0.3)
 
     def forward(self, states: Tensor, asked: Tensor) -> Tensor:
-        """Weigh states ``(batch, tokens, width)`` where ``asked`` ``(batch, tokens)`` is true; give logits ``(batch,)``."""
+        """Return logits ``(batch,)`` for the states ``(batch, tokens, width)`` where ``asked`` ``(batch, tokens)`` is true."""
         parts = nn.functional.gelu(self.part(self.blur_states((states - self.mean) / self.scale)))
         weights = self.view(parts).masked_fill(~asked[..., None], -1e4).softmax(1)
         views = torch.einsum("btv,btp->bvp", weights, parts).flatten(1)
@@ -51,10 +50,10 @@ class Head(nn.Module):
 
 
 class Probe:
-    """The trained head."""
+    """The trained head, ready for use."""
 
     def __init__(self, weights: Path) -> None:
-        """Load the head; ``layer`` is the one after which it takes the states, counted from 1.
+        """Load the head; it takes the states after the generator's layer number ``layer``, counted from 1.
 
         :raises ModelDamaged: the file does not load.
         """
@@ -64,15 +63,15 @@ class Probe:
                 trained = {name: file.get_tensor(name).float() for name in file.keys()}
             self._head = Head(len(trained["mean"])).eval()
             self._head.load_state_dict(trained)
-        except Exception as error:  # what the libraries raise over damaged bytes is theirs to choose
+        except Exception as error:  # the libraries raise what they like over damaged bytes
             reason = " ".join(str(error).split())
             raise ModelDamaged(f"the probe in {weights} does not load ({reason}); install again") from error
 
     @torch.inference_mode()
     def read(self, states: Tensor, asked: int) -> float:
-        """Give the probability (0..1) that what is before a question answers it.
+        """Return the probability (0..1) that the text before a question answers it.
 
-        :param states: those of the prompt ``(tokens, width)`` after :attr:`layer`.
+        :param states: states of the prompt ``(tokens, width)`` after :attr:`layer`.
         :param asked: how many tokens the question has; they end ``AFTER`` tokens before the prompt does.
         """
         of_question = states[-AFTER - max(1, min(asked, ASKED)) : -AFTER].float()

@@ -1,4 +1,4 @@
-"""How the model libraries run on this machine: offline, quiet, and in the precision that the CPU computes fastest."""
+"""Sets the model libraries up for this machine: offline, quiet, and in the precision that the CPU computes fastest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
 
     import torch
 
-# What oneDNN makes for one length of text it keeps for the next of that length, 1,024 things by default, and every prompt has
-# another length: 75 questions then hold 2.53 GB at most, with these 2.42 GB, and take no longer (0.98 times).
+# oneDNN keeps what it prepares for one length of text for the next text of that length, 1,024 things by default. But every
+# prompt has another length, so 75 questions then hold up to 2.53 GB; with this many things they hold 2.42 GB and take no longer
+# (0.98 times).
 PREPARED = 128
 
 
 @contextmanager
 def needed() -> Iterator[None]:
-    """Say of a package that is imported in the block, and is not there, what to run.
+    """Turn a failing import in the block into an error that says what to run.
 
-    :raises ModelError: one is missing or does not load.
+    :raises ModelError: a package is missing or does not load.
     """
     try:
         yield
@@ -31,7 +32,7 @@ def needed() -> Iterator[None]:
 
 
 def offline_libraries() -> None:
-    """Keep the model libraries from the network and the screen, and their memory small; call before they are imported."""
+    """Keep the model libraries off the network and the screen, and their memory small; call it before they are imported."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PREPARED))
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -43,7 +44,7 @@ def offline_libraries() -> None:
 
 
 def working_dtype() -> torch.dtype:
-    """Give bf16 where the CPU has instructions for it, else fp32.
+    """Return bf16 where the CPU has instructions for it, else fp32.
 
     Without them bf16 is emulated and several times slower than fp32; with them it reads twice (AVX-512) to four times (AMX) as
     fast and moves half the bytes for each token written.

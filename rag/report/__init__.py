@@ -1,1 +1,1 @@
-"""An answer becomes what programs and people read: JSON, an explanation, a file; and is held against the index later."""
+"""Turn an answer into what programs and people read: JSON, an explanation, a file; and check it against the index later."""

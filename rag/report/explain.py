@@ -8,14 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rag.answer.assistant import NEAR_ENOUGH
-from rag.answer.grounding import ADDITION, CONTRADICTED, FACTS, NEGATION, PARTLY, STATEMENT, SUPPORTED, WORDING
-from rag.answer.quoting import MEANING
-from rag.answer.refusal import fit_of
 from rag.report.record import answer_record
 from rag.search.hybrid import CANDIDATES, RRF_K
 from rag.search.reranking import READ
-from rag.types import Status, Verdict
+from rag.types import CheckName, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +32,12 @@ SIGNALS = {
     "backed": "1 when the articles back a sentence that the model wrote, else 0",
 }
 CHECKS = {
-    STATEMENT: "it says something that can be checked",
-    ADDITION: "it says more than the question does",
-    NEGATION: "neither it nor the articles deny what the other says",
-    FACTS: "they are in the articles as said",
-    WORDING: "enough of them is in the articles",
-    MEANING: "what it says follows from the sentences that it was held against, as far as the checker can tell",
+    CheckName.STATEMENT: "it says something that can be checked",
+    CheckName.ADDITION: "it says more than the question does",
+    CheckName.NEGATION: "neither it nor the articles deny what the other says",
+    CheckName.FACTS: "they are in the articles as said",
+    CheckName.WORDING: "enough of them is in the articles",
+    CheckName.MEANING: "what it says follows from the sentences that it was held against, as far as the checker can tell",
 }
 STEPS = {
     "retrieve": "finding the passages",
@@ -91,8 +87,8 @@ def sections(answer: Answer) -> list[Section]:
 
 
 def explained_record(answer: Answer, *, asked_id: object = None) -> dict[str, Any]:
-    """Give the object that ``rag ask --json --explain`` prints: that of ``--json``, and ``explain`` with every step."""
-    record = answer_record(answer, asked_id=asked_id)
+    """Return the object that ``rag ask --json --explain`` prints: that of ``--json``, and ``explain`` with every step."""
+    record, decision = answer_record(answer, asked_id=asked_id), answer.decision
     explanation = {
         "standalone_question": answer.standalone_question,
         "hits": [_hit_record(hit) for hit in answer.hits],
@@ -103,12 +99,12 @@ def explained_record(answer: Answer, *, asked_id: object = None) -> dict[str, An
         "decision": {
             "status": answer.status.value,
             "reason": decided(answer),
-            "probability": answer.answerability if answer.signals else None,
-            "threshold": answer.threshold,
-            "intercept": fit_of(answer.signals).intercept,
+            "probability": None if decision.intercept is None else decision.probability,
+            "threshold": decision.threshold,
+            "intercept": decision.intercept,
             "signals": [
-                {"name": name, "value": value, "weight": fit_of(answer.signals).weights.get(name, 0.0)}
-                for name, value in answer.signals.items()
+                {"name": signal.name, "value": signal.value, "weight": signal.weight, "points": signal.points}
+                for signal in decision.signals
             ],
         },
         "timings_ms": record["timings_ms"],
@@ -117,22 +113,23 @@ def explained_record(answer: Answer, *, asked_id: object = None) -> dict[str, An
 
 
 def decided(answer: Answer) -> str:
-    """Say in one sentence why a question was answered or refused."""
+    """Return in one sentence why a question was answered or refused."""
     likely = f"the probability that the articles answer the question is {answer.answerability:.3f}"
+    threshold = f"{answer.decision.threshold:g}"
     if answer.status is not Status.REFUSED:
         part = " Only in part, because not every sentence is fully supported." if answer.status is Status.PARTIAL else ""
-        return f"Answered: {likely}, and from {answer.threshold:g} on a question is answered.{part}"
+        return f"Answered: {likely}, and from {threshold} on a question is answered.{part}"
     if not answer.hits:
         return "Refused: no passage was found, so the model was not asked."
     if not answer.prompt:
         nearest = max(hit.cosine for hit in answer.hits)
         return (
             f"Refused: the likeness of the question and the nearest passage (cosine) is {nearest:.3f}. "
-            f"Below {NEAR_ENOUGH:g} no passage is about the question, so the model was not asked."
+            f"Below {answer.thresholds.near:g} no passage is about the question, so the model was not asked."
         )
-    if not answer.signals:
+    if answer.decision.intercept is None:
         return "Refused: no article backs a sentence of the draft, so there was nothing to publish and no probability to weigh."
-    return f"Refused: {likely}, and below {answer.threshold:g} a question is refused."
+    return f"Refused: {likely}, and below {threshold} a question is refused."
 
 
 def _question(answer: Answer) -> Iterator[Line]:
@@ -194,12 +191,14 @@ def _claims(answer: Answer) -> Iterator[Line]:
     if not answer.claims:
         yield Line("There was no sentence to check.")
         return
+    at = answer.thresholds
     yield Line(
         "The draft is cut into sentences, without reference marks and openings such as “According to the agency,”. Each is "
         "held against the few sentences of the articles that fit it best, and only against those. "
-        f"Support (0 to 1) is how far the articles back a sentence: from {SUPPORTED:g} on it is supported, from {PARTLY:g} on "
-        "in part, and below that it is not published. Where the check of names, numbers or denials fails, at most "
-        f"{CONTRADICTED:g} is left."
+        "Support (0 to 1) is how far the articles back a sentence: "
+        f"from {at.supported:g} on it is supported, from {at.partly:g} on in part, and below that it is not published. "
+        "Where the check of names, numbers or denials fails, "
+        f"at most {at.contradicted:g} is left."
     )
     cited = {c.marker: c for c in answer.citations}
     for number, claim in enumerate(answer.claims, start=1):
@@ -217,7 +216,7 @@ def _claims(answer: Answer) -> Iterator[Line]:
 
 
 def _fate(claim: Claim, status: Status) -> str:
-    """Say what became of a claim."""
+    """Return what became of a claim."""
     why = (
         f"in place of what the draft says of it, “{claim.drafted}”" if claim.drafted else "added because the draft left it out"
     )
@@ -235,21 +234,18 @@ def _checked(check: Check) -> str:
 
 def _decision(answer: Answer) -> Iterator[Line]:
     yield Line(decided(answer))
-    if not answer.signals:
+    if (intercept := answer.decision.intercept) is None:
         return
     yield Line(
         "The probability comes from signals between 0 and 1. Each times its weight gives points; the weights were fitted on "
         "questions whose answers are known."
     )
-    fit = fit_of(answer.signals)
-    points = fit.intercept
-    yield Line(f"{points:+.2f} points to begin with", 2)
-    for name, value in answer.signals.items():
-        weight = fit.weights.get(name, 0.0)
-        points += weight * value
-        yield Line(f"{weight * value:+.2f} points: {name} {value:.3f} × weight {weight:.2f}", 2)
-        yield Line(SIGNALS.get(name, name), 6)
-    yield Line(f"{points:+.2f} points in all: probability {answer.answerability:.3f} (0 points would be 0.5)", 2)
+    yield Line(f"{intercept:+.3f} points to begin with", 2)
+    for signal in answer.decision.signals:
+        yield Line(f"{signal.points:+.3f} points: {signal.name} {signal.value:.3f} × weight {signal.weight:.2f}", 2)
+        yield Line(SIGNALS.get(signal.name, signal.name), 6)
+    sum_of_points = f"{answer.decision.points:+.3f} points in all"
+    yield Line(f"{sum_of_points}: probability {answer.answerability:.3f} (0 points would be 0.5)", 2)
 
 
 def _times(answer: Answer) -> Iterator[Line]:

@@ -1,7 +1,7 @@
-"""An answer as something to take away: Markdown, HTML or JSON, its sources as numbered footnotes.
+"""Save an answer as a file: Markdown, HTML or JSON, with its sources as numbered footnotes.
 
-Only what was published goes out. Whatever was not written in this file is data and stays text: questions, sentences, articles,
-titles, file names.
+Only what was published is saved. Questions, sentences, articles, titles and file names are data: they stay plain text and never
+become markup.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from rag.types import Answer, Citation, Claim
 
 FORMS = ("markdown", "html", "json")
-MAX_NAME = 60  # characters of a file's name, with what it ends in
+MAX_NAME = 60  # characters of a file's name, with its ending
 
 _ENDINGS = {"markdown": ".md", "html": ".html", "json": ".json"}
 _BLANKS = re.compile("[ \t\r\n\u2028\u2029]+")
 _MARKUP = re.compile(r"[\\`*_^\[\]<#~$]|&(?=[#a-zA-Z])")
-_AT_AN_END = re.compile(r"^[-+=>]|^\d{1,9}[.)](?= |$)|!$")  # begins a list, a rule, a quotation; makes [^1] an image
-_LINKED = re.compile(r"//|www\.|@", re.IGNORECASE)  # GFM makes links of such words, with and without backslashes
+# What starts a list, a rule or a quotation, and a final ! that would make [^1] an image.
+_AT_AN_END = re.compile(r"^[-+=>]|^\d{1,9}[.)](?= |$)|!$")
+_LINKED = re.compile(r"//|www\.|@", re.IGNORECASE)  # GFM turns such words into links, even with backslashes
 _BEYOND_ASCII = re.compile("[^\n -~]+")
 
 _HEAD = """<!doctype html>
@@ -51,7 +52,7 @@ li p { margin: 0 0 1rem; font-size: .875rem }
 
 
 def exported(answer: Answer, form: str) -> str:
-    """Give an answer in one of ``FORMS``, as the text of a file.
+    """Return an answer as the text of a file, in one of ``FORMS``.
 
     :raises UsageError: there is no such form.
     """
@@ -60,7 +61,7 @@ def exported(answer: Answer, form: str) -> str:
 
 
 def file_name(answer: Answer, form: str) -> str:
-    """Give a name made from the question, that every system takes.
+    """Return a file name made from the question, valid on every system.
 
     :raises UsageError: there is no such form.
     """
@@ -77,12 +78,12 @@ def _checked(form: str) -> str:
 
 
 def _published(answer: Answer) -> tuple[Claim, ...]:
-    """Give the sentences that go out; none of a refusal, whose text stands in their place."""
+    """Return the sentences to save; none of a refusal, whose text is saved instead."""
     return () if answer.status is Status.REFUSED else tuple(claim for claim in answer.claims if claim.markers)
 
 
 def _place(citation: Citation, text: Callable[[str], str], file: Callable[[str], str]) -> str:
-    """Say where a quote stands, the parts escaped as told."""
+    """Return where a quote stands; ``text`` escapes words, and ``file`` names of files."""
     dated = [text(citation.published)] if citation.published else []
     said = ", ".join([text(citation.title), *dated, file(citation.source), f"characters {citation.start}-{citation.end}"])
     said += f" ({citation.state.note})" if citation.state.note else ""
@@ -105,7 +106,7 @@ def _markdown_claim(claim: Claim) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Give a text as one line of Markdown that shows it; a word that would become a link is shown as code."""
+    """Return one line of Markdown that shows a text as it is; a word that would become a link is shown as code."""
     words = (_code(word) if _LINKED.search(word) else _MARKUP.sub(r"\\\g<0>", word) for word in _line(text).split(" "))
     return _AT_AN_END.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", " ".join(words))
 
@@ -118,7 +119,7 @@ def _code(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Give a text on one line, with what steers and is not seen made visible as on the page."""
+    """Return a text on one line, with invisible control characters made visible as on the page."""
     return on_a_page(_BLANKS.sub(" ", text).strip(" "))
 
 
@@ -168,7 +169,7 @@ def _isolated(text: str) -> str:
 
 
 def _json(answer: Answer) -> str:
-    """Give the record on many lines; the notes tell what was not published, and only the remarks of them go out."""
+    """Return the record on many lines; of the notes only the remarks, as the others tell what was not published."""
     record = answer_record(replace(answer, claims=_published(answer), notes=answer.remarks))
     text = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2)
     return _BEYOND_ASCII.sub(lambda match: json_line(match[0])[1:-1], text) + "\n"

@@ -1,6 +1,7 @@
-r"""The JSON that other programs read and write: questions in, answers out, one object a line.
+r"""The JSON that other programs write and read: questions in, answers out, one object a line.
 
-Whole lines hold: characters at which some readers split lines, control characters and half surrogates leave as ``\uXXXX``.
+No reader splits a line: all characters that some readers take for a line break are written as ``\uXXXX``, and so are control
+characters and lone surrogates.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question of a file: ``id`` is any JSON value, ``fields`` the whole object that it came in."""
+    """A question of a file: ``id`` is any JSON value, ``fields`` the whole object of its line."""
 
     id: Any
     question: str
@@ -32,7 +33,7 @@ class Asked:
 
 
 class BadQuestion(UsageError):
-    """A line is no question; ``id`` is what it gave as such, or None."""
+    """A line is no question; ``id`` is the id on that line, or None."""
 
     def __init__(self, message: str, asked_id: object = None) -> None:
         super().__init__(message)
@@ -40,7 +41,7 @@ class BadQuestion(UsageError):
 
 
 def parse_question(line: bytes) -> Asked:
-    """Read one line of a question file: ``{"id", "question", "history"?}`` and whatever else it holds.
+    """Read one line of a file of questions: ``{"id", "question", "history"?}`` and any other fields.
 
     :raises BadQuestion: it is not such a line.
     """
@@ -62,7 +63,7 @@ def parse_question(line: bytes) -> Asked:
 
 
 def answer_record(answer: Answer, *, asked_id: object = None) -> dict[str, Any]:
-    """Give the object that ``rag ask --json`` prints."""
+    """Return the object that ``rag ask --json`` prints."""
     return {
         "schema": SCHEMA,
         "id": asked_id,
@@ -102,6 +103,15 @@ def answer_record(answer: Answer, *, asked_id: object = None) -> dict[str, Any]:
             }
             for c in answer.citations
         ],
+        "closest": [
+            {
+                "source": hit.passage.document.source,
+                "start": hit.passage.start,
+                "end": hit.passage.end,
+                "quote": hit.passage.text,
+            }
+            for hit in answer.closest
+        ],
         "hits": hit_records(answer.hits),
         "notes": list(answer.notes),
         "timings_ms": dict(answer.timings_ms),
@@ -109,12 +119,12 @@ def answer_record(answer: Answer, *, asked_id: object = None) -> dict[str, Any]:
 
 
 def error_record(message: str, *, asked_id: object = None) -> dict[str, Any]:
-    """Give the object that stands in the place of an answer that could not be given."""
+    """Return the object that a batch prints in place of an answer where there is none."""
     return {"schema": SCHEMA, "id": asked_id, "error": message}
 
 
 def hit_records(hits: Iterable[Hit]) -> list[dict[str, Any]]:
-    """Give the hits as ``rag ask`` and ``rag search`` print them."""
+    """Return the hits as ``rag ask --json`` and ``rag search --json`` print them."""
     return [
         {
             "source": hit.passage.document.source,
@@ -128,7 +138,7 @@ def hit_records(hits: Iterable[Hit]) -> list[dict[str, Any]]:
 
 
 def json_line(value: object) -> str:
-    """Give JSON on one line that any terminal and any encoding of standard output can take."""
+    """Return JSON on one line that is safe on a terminal and in any encoding of standard output."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return in_json(text)
 

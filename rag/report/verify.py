@@ -1,6 +1,6 @@
-"""Holds what ``rag ask --json`` printed against the index as it is now: each quote stands where it was cited, or not.
+"""Check what ``rag ask --json`` printed against the index as it is now: whether each quote still stands where it was cited.
 
-The index decides, never the file: a citation is what another program kept, and may be garbled or made up.
+The index decides, never the file: another program has kept the citations, and they may be garbled or made up.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from rag.index.reader import Reader
     from rag.types import Document
 
-PASSAGES = 50  # of the index, by words in common, in which a quote that left its place is looked for
-SENTENCES = 20  # by words in common, that are compared letter by letter
-NEAR = 0.6  # likeness (0..1, Ratcliff and Obershelp) from which on a sentence may be what became of a quote
-LONGEST = 4000  # characters of a quote that are searched for by words, and of sentences compared by letters (quadratic time)
+PASSAGES = 50  # a quote that left its place is looked for in this many passages, those with the most words in common
+SENTENCES = 20  # this many sentences, those with the most words in common, are compared with a quote letter by letter
+NEAR = 0.6  # a sentence may be what became of a quote from this likeness on (0..1, Ratcliff and Obershelp)
+LONGEST = 4000  # characters of a quote that are searched for; no longer text is compared by letters, which takes quadratic time
 
 _BLANK = re.compile(r"\s*")
 _CITED = {"source": str, "start": int, "end": int, "quote": str, "sha256": str}
 
 
 class Standing(StrEnum):
-    """What has become of a citation; what is moved, changed or gone does not stand as it was cited."""
+    """What has become of a citation; only a valid one stands as it was cited."""
 
     VALID = "valid"
     MOVED = "moved"
@@ -44,7 +44,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cited:
-    """A citation as it was kept: ``answer`` counts the objects of the file from 1."""
+    """A citation as it was kept; ``answer`` is the number of its object in the file, from 1."""
 
     answer: int
     marker: int
@@ -54,7 +54,7 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A citation and what has become of it; ``now`` is where the quote, or what is nearest to it, stands now."""
+    """A citation and what has become of it; ``now`` is where the quote stands now, or the sentence nearest to it."""
 
     cited: Cited
     standing: Standing
@@ -67,9 +67,9 @@ class Verified:
 
 
 def read_citations(content: bytes) -> list[Cited]:
-    """Read the citations of the answers in a file: one JSON object or several after each other.
+    """Return the citations of all answers in a file: one JSON object, or several after each other.
 
-    :raises UsageError: it holds anything else.
+    :raises UsageError: the file holds anything else.
     """
     citations: list[Cited] = []
     for number, record in enumerate(_objects(content), start=1):
@@ -78,7 +78,7 @@ def read_citations(content: bytes) -> list[Cited]:
                 f"object {number} is no answer of `rag ask --json` (schema {SCHEMA}); give what `rag ask --json` printed"
             )
         if "error" in record:
-            continue  # the line of a batch in the place of an answer
+            continue  # a batch prints it in place of an answer
         listed = record.get("citations")
         if not isinstance(listed, list):
             raise UsageError(f'object {number} has no list of "citations"; give what `rag ask --json` printed')
@@ -87,7 +87,7 @@ def read_citations(content: bytes) -> list[Cited]:
 
 
 def verify(citations: Iterable[Cited], store: Reader) -> Iterator[Verified]:
-    """Look each citation up in the index, as one committed state of it."""
+    """Yield what has become of each citation; all are looked up in the same committed state of the index."""
     with store.snapshot():
         held: dict[str, list[str]] = {}  # sources by hash
         for source, state in store.state().items():
@@ -102,7 +102,7 @@ def verify(citations: Iterable[Cited], store: Reader) -> Iterator[Verified]:
 
 
 def _found_elsewhere(cited: Cited, here: Sequence[Document], others: Sequence[Document]) -> Verified:
-    """Look for a quote that does not stand in its place: in its source first, then in what has its bytes or its words."""
+    """Look for a quote that left its place: first in its source, then in articles with the same bytes or with its words."""
     start, quote = cited.span.start, cited.span.quote
     for document in (*here, *others):
         at = start if document.text.startswith(quote, start) else document.text.find(quote)
@@ -123,7 +123,7 @@ def _documents(store: Reader, sources: Iterable[str]) -> list[Document]:
 
 
 def _nearest(quote: str, documents: Iterable[Document]) -> Span | None:
-    """Give the sentence most like a quote, if any is like it at all."""
+    """Return the sentence most like a quote; None if no sentence is like it at all."""
     if len(quote) > LONGEST:
         return None
     wanted = set(words(quote))

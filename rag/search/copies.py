@@ -16,14 +16,15 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.text import newspage
+from rag.text.quantities import in_full, measured, numbers, plain_number
 from rag.text.sentences import sentences
-from rag.text.words import NEGATIONS, POLES, content_terms, measured, names, numbers, plain_number, stem, words
-from rag.types import Citation
+from rag.text.terms import content_terms
+from rag.text.words import NEGATIONS, POLES, names, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rag.types import Hit, Passage
+    from rag.types import Citation, Hit, Passage
 
 SAME_WORDS = 0.8  # of two sentences' content words, or all but one of each where they share ENOUGH
 ENOUGH = 5
@@ -115,16 +116,16 @@ def copies_of(citation: Citation, hits: Sequence[Hit]) -> tuple[Citation, ...]:
         for start, end in _spans(passage.text):
             if _saying(passage.text[start:end]).is_like(_saying(citation.quote)):
                 a, b = passage.start + start, passage.start + end
-                found[document.source] = Citation(
-                    citation.marker,
-                    document.source,
-                    document.title,
-                    document.published,
-                    a,
-                    b,
-                    document.text[a:b],
-                    citation.support,
-                    document.sha256,
+                quote = document.text[a:b]
+                found[document.source] = replace(
+                    citation,
+                    source=document.source,
+                    start=a,
+                    end=b,
+                    quote=quote,
+                    title=document.title,
+                    published=document.published,
+                    sha256=document.sha256,
                 )
                 break
     return tuple(found[source] for source in sorted(found))
@@ -211,7 +212,8 @@ def _facts(text: str) -> tuple[str, ...]:
     """Give what must be equal in a copy: numbers, names, denials, amounts and poles in their order, then factors and units."""
     named = names(text)
     ordered = [
-        plain_number(w) or (w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), "")) for w in words(text)
+        plain_number(w) or (w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), ""))
+        for w in words(in_full(text))
     ]
     units = [f"{unit} {number}" for number, units in measured(text).items() for unit in units]
     return (*filter(None, ordered), *sorted(numbers(text)), *sorted(units))

@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
-from rag.text.words import STOP_WORDS, content_terms, names, words
+from rag.text.terms import content_terms
+from rag.text.words import STOP_WORDS, names, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

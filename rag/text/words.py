@@ -10,26 +10,25 @@ from functools import lru_cache
 
 import snowballstemmer  # type: ignore[import-untyped]
 
+from rag.text.nations import LANDS
+
 WORD = re.compile(r"\w+(?:[.,’'-]\w+)*")
 PARTS = re.compile(r"[-’']")
-NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-UNIT = re.compile(
-    r"\s?(?:(?P<percent>%|per\s?cent\b)|(?P<factor>thousand|million|billion|trillion|mn\b|bn\b|tn\b))", re.IGNORECASE
-)
 DOTTED = re.compile(r"(?:\w\.)+\w\.?")
-MEASURED = re.compile(
-    r"(?P<sign>[$€£¥]|\bRs\.?)\s?(?P<priced>\d+(?:[.,]\d+)*)|(?P<number>\d+(?:[.,]\d+)*)\s?(?:(?:m|b|tr)illion |thousand )?"
-    r"(?P<unit>dollars?|rupees?|euros?|pounds?|yen|yuan|miles?|kilomet(?:er|re)s?|km|met(?:er|re)s?|feet|acres?|hectares?|tonn?es?"
-    r"|tons?|kilograms?|kg|years?|months?|weeks?|days?|hours?|minutes?|seconds?)\b",
-    re.IGNORECASE,
-)
-COUNTED = re.compile(
-    r"(?P<number>(?<![\w.,])\d+(?:[.,]\d+)*)(?: (?:thousand|[mbt]r?illion))?(?! per)(?P<things>(?:[ -][a-z]+){1,3})"
-)
-YEAR = re.compile(r"1\d{3}|20\d{2}")
 CAPITALISED_RUN = re.compile(r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)+")
-SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "rs": "rupe", "km": "kilomet"}
-ENDINGS = frozenset(("", "a", "y", "o", "ey", "n", "an", "ian", "i", "ese", "ish", "s", "stan"))  # of places and their people
+# How a place and its people end where no table holds them, and how many letters the two must share: first names differ by such
+# endings too (Maria and Marian, Carl and Carlo). The last three are endings of stems.
+ENDINGS = (
+    ("a", "an", 5),
+    ("", "ian", 5),
+    ("", "ese", 4),
+    ("", "ish", 4),
+    ("y", "ian", 4),
+    ("o", "oan", 3),
+    ("y", "i", 4),
+    ("i", "ian", 4),
+    ("", "es", 5),
+)
 SENTENCE_START = re.compile(r"(?:^|[.!?:]\s|\n|[“\"]\s?)\W*$")
 
 STOP_WORDS = frozenset(
@@ -61,18 +60,6 @@ _OPPOSED = """
     dead die died kill killed | injured wounded hurt survive
 """
 NEGATIONS = frozenset("not no never neither nor cannot without t".split())  # "don't" is cut into "don" and "t"
-_UNITS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-NUMBER_WORDS = {  # "one" is mostly a pronoun, and nothing is said to be zero in words
-    **{word: str(value) for value, word in enumerate(_UNITS.split(), start=2)},
-    **{word: str(10 * value) for value, word in enumerate(_TENS.split(), start=2)},
-}
-
-SPELT = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
-SHORT_FACTORS = {"mn": "million", "bn": "billion", "tn": "trillion"}
-
 _stemmer = snowballstemmer.stemmer("english")
 
 
@@ -82,6 +69,11 @@ def stem(word: str) -> str:
     return str(_stemmer.stemWord(word))
 
 
+# The lines of the table that each word of a land and each stem of one stands on.
+LANDS_OF: dict[str, frozenset[int]] = {}
+for number, land in enumerate(LANDS):
+    for form in land | {stem(word) for word in land}:
+        LANDS_OF[form] = LANDS_OF.get(form, frozenset()) | {number}
 # The stem of each word that says which way a thing went, with its line of _OPPOSED and its side of it: "+0" for a rise.
 POLES = {
     stem(word): f"{side}{line}"
@@ -99,22 +91,6 @@ def words(text: str) -> list[str]:
 def content_words(text: str) -> list[str]:
     """Give the words that are no stop words, in order; single letters only where they are digits."""
     return [w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or not w.isascii() or w.isdigit())]
-
-
-def content_sequence(text: str) -> list[str]:
-    """Give the stems of the content words in order, numbers in their plain form."""
-    return [plain_number(w) or stem(w) for w in content_words(text)]
-
-
-def content_terms(text: str) -> frozenset[str]:
-    """Give the stems of the content words, each once."""
-    return frozenset(content_sequence(text))
-
-
-def numbers(text: str) -> frozenset[str]:
-    """Give the numbers in plain form with their factor: 2500 for ``2,500``, 23percent for ``23%``, 2.7billion for ``2.7bn``."""
-    digits = in_digits(text)
-    return frozenset(_plain(match[0]) + _unit(digits, match.end()) for match in NUMBER.finditer(digits))
 
 
 def names(text: str) -> frozenset[str]:
@@ -146,59 +122,29 @@ def initials(text: str) -> frozenset[str]:
     return frozenset(firsts[i : i + n] for n in range(2, 6) for i in range(len(firsts) - n + 1))
 
 
+@lru_cache(maxsize=65536)
+def _lands_of(word: str) -> frozenset[int]:
+    """Return the lines of the table of lands that a word or its stem stands on."""
+    return LANDS_OF.get(word, frozenset()) | LANDS_OF.get(stem(word), frozenset())
+
+
 def same_name(one: str, other: str) -> bool:
     """Say whether two lower-case words name the same place or people, as ``china`` and ``chinese`` do."""
     if one == other or stem(one) == stem(other):
         return True
-    common = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    return common >= 4 and one[common:] in ENDINGS and other[common:] in ENDINGS
-
-
-def measured(text: str) -> dict[str, frozenset[str]]:
-    """Give the currencies and units that stand at a number, by the digits alone: ``$30 billion`` is 30 in dollars."""
-    found: dict[str, frozenset[str]] = {}
-    for match in MEASURED.finditer(text):
-        unit = (match["sign"] or match["unit"]).lower().strip(". ")
-        digits = _plain(match["priced"] or match["number"])
-        found[digits] = found.get(digits, frozenset()) | {SIGNS.get(unit, stem(unit))}
-    return found
-
-
-def counted(text: str) -> list[tuple[str, str]]:
-    """Give each number with the stem of what it counts: the first content word of the lower-case words right after it."""
-    pairs = []
-    for match in COUNTED.finditer(in_digits(text)):
-        things = content_words(match["things"])
-        if things and not (YEAR.fullmatch(match["number"]) and match["number"] >= "1600"):  # 1500 acres, and in 1620 ships left
-            pairs.append((_plain(match["number"]), stem(things[0])))
-    return pairs
-
-
-def plain_number(word: str) -> str | None:
-    """Give a number in digits or words in its plain form; None for another word."""
-    if word in NUMBER_WORDS:
-        return NUMBER_WORDS[word]
-    match = NUMBER.match(word)
-    return _plain(match[0]) if match else None
-
-
-def in_digits(text: str) -> str:
-    """Put the digits in the place of each number word."""
-    return SPELT.sub(lambda match: NUMBER_WORDS[match[0].lower()], text)
+    lands, others = _lands_of(one), _lands_of(other)
+    if lands or others:
+        return not lands.isdisjoint(others)
+    if one[:3] != other[:3]:
+        return False
+    place, people = sorted((one, other), key=len)
+    return any(
+        people.endswith(ending) and place.endswith(begins) and people.removesuffix(ending) == place.removesuffix(begins)
+        for begins, ending, shared in ENDINGS
+        if len(place) - len(begins) >= shared
+    )
 
 
 def _parts(word: str) -> list[str]:
     plain = word.replace(".", "") if DOTTED.fullmatch(word) else word
     return PARTS.split(plain.casefold())
-
-
-def _unit(text: str, position: int) -> str:
-    match = UNIT.match(text, position)
-    if not match:
-        return ""
-    return "percent" if match["percent"] else SHORT_FACTORS.get(match["factor"].lower(), match["factor"].lower())
-
-
-def _plain(digits: str) -> str:
-    whole = digits.replace(",", "") if re.fullmatch(r"\d{1,3}(?:,\d{2,3})+(?:\.\d+)?", digits) else digits
-    return whole.rstrip(".,")

@@ -1,1 +1,1 @@
-"""The web page."""
+"""The web page: :mod:`rag.web.serve` starts it."""

@@ -1,6 +1,6 @@
 """An answer as HTML: pure functions from values to fragments, without a web framework.
 
-Whatever was not written in this file is data and shown as text: articles, titles, file names, questions, messages of errors.
+Everything that was not written in this file is data, and is shown as text: articles, titles, file names, questions, errors.
 """
 
 from __future__ import annotations
@@ -18,21 +18,18 @@ if TYPE_CHECKING:
     from rag.types import Answer, Citation, Claim, Hit
     from rag.web.conversation import Conversation, Turn
 
-CLOSEST = 3  # articles shown below a refusal
-CLOSEST_LEAD = " The closest article"  # begins the list that ends a refusal's text, which is shown as buttons here
-
 
 def conversation(turns: Sequence[Turn]) -> str:
     """Render the turns, oldest first.
 
-    A button opens the source named by its ``data-open``, or does what its ``data-act`` says to the turn ``data-turn``.
+    A button opens the source that its ``data-open`` names, or does to the turn ``data-turn`` what its ``data-act`` says.
     """
     rendered = "".join(_turn(i, turn, last=i == len(turns) - 1) for i, turn in enumerate(turns))
     return f'<div role="log" aria-label="Conversation">{rendered}</div>'
 
 
 def menu(conversations: Iterable[Conversation], current: str) -> str:
-    """Render the other conversations, the newest first, to go on with or to forget."""
+    """Render the conversations, the newest first: each can be opened or forgotten."""
     listed = "".join(
         f'<li><button type="button" data-go="{shown(c.id)}"{" aria-current" if c.id == current else ""} dir="auto">'
         f"{shown(c.title)}</button>"
@@ -45,7 +42,7 @@ def menu(conversations: Iterable[Conversation], current: str) -> str:
 
 
 def welcome(articles: int, examples: Sequence[str]) -> str:
-    """Render what stands where the conversation will be, with questions to begin with."""
+    """Render what stands where the conversation will be: a few words, and example questions."""
     count = "one article" if articles == 1 else f"{articles:,} articles"
     buttons = "".join(f'<li><button type="button" data-ask dir="auto">{shown(text)}</button></li>' for text in examples)
     return (
@@ -78,7 +75,7 @@ def _turn(index: int, turn: Turn, *, last: bool) -> str:
 
 
 def _actions(index: int, turn: Turn, *, last: bool) -> list[str]:
-    """Render what can be done with a turn that is over."""
+    """Render the buttons of a turn that is over."""
 
     def button(do: str, text: str, more: str = "") -> str:
         return f'<button type="button" data-act="{do}" data-turn="{index}"{more}>{text}</button>'
@@ -105,14 +102,14 @@ def _actions(index: int, turn: Turn, *, last: bool) -> list[str]:
 
 
 def _looked_at(answer: Answer) -> list[str]:
-    """Render which articles are being read."""
+    """Render the titles of the articles that are being read."""
     titles = dict.fromkeys(hit.passage.heading for hit in answer.hits)
     items = "".join(f'<li dir="auto">{shown(title)}</li>' for title in titles)
     return [f'<ul class="looked-at" aria-label="Articles being read">{items}</ul>'] if items else []
 
 
 def _not_cited(index: int, answer: Answer) -> list[str]:
-    """Render the passages that were read and that no sentence rests on, each with its scores."""
+    """Render the passages that were read and not cited, each with its scores."""
     spans = [(c.source, c.start, c.end) for c in answer.citations]
     rest = [
         hit
@@ -151,7 +148,7 @@ def _answer(index: int, answer: Answer) -> list[str]:
 
 
 def _copies(index: int, citation: Citation) -> str:
-    """Render what opens the same sentence in other articles."""
+    """Render the buttons that open the same sentence in other articles."""
     return "".join(
         f'<button type="button" class="copy" data-open="{index}.c{citation.marker}.{number}">'
         f"{about(copy.published, 'the same', copy.source)}</button>"
@@ -173,7 +170,7 @@ def _claim(index: int, claim: Claim) -> str:
 
 
 def _with_unbacked(claim: Claim) -> str:
-    """Escape a claim, the words that its sources do not hold underlined."""
+    """Render a claim, with the words underlined that its sources do not hold."""
     text, at = "", 0
     for start, end in claim.unbacked:
         text += f"{shown(claim.text[at:start])}<u>{shown(claim.text[start:end])}</u>"
@@ -182,15 +179,12 @@ def _with_unbacked(claim: Claim) -> str:
 
 
 def _refusal(index: int, answer: Answer) -> list[str]:
-    nearest: dict[tuple[str, str], Hit] = {}
-    for hit in answer.hits:
-        nearest.setdefault((hit.passage.document.source, hit.passage.heading), hit)
     cards = "".join(
         f'<li><button type="button" data-open="{index}.h{hit.rank}"><strong dir="auto">{shown(hit.passage.heading)}</strong>'
         f"{about(hit.passage.document.published, hit.passage.document.source)}</button></li>"
-        for hit in list(nearest.values())[:CLOSEST]
+        for hit in answer.closest
     )
-    said = f'<p class="refusal" dir="auto">{shown(answer.text.partition(CLOSEST_LEAD)[0])}</p>'
+    said = f'<p class="refusal" dir="auto">{shown(answer.reason)}</p>'
     return [said, f'<p class="label">Closest articles</p><ul class="sources closest">{cards}</ul>'] if cards else [said]
 
 
@@ -206,7 +200,7 @@ def _notes(answer: Answer) -> list[str]:
 
 
 def about(published: str | None, *rest: str) -> str:
-    """Say where a text comes from, on one line."""
+    """Render where a text comes from, on one line."""
     parts = [f"<bdi>{shown(text)}</bdi>" for text in rest]
     if published:
         parts.insert(-1, f'<time datetime="{shown(published)}">{shown(_long_date(published))}</time>')
@@ -214,7 +208,7 @@ def about(published: str | None, *rest: str) -> str:
 
 
 def stale(note: str) -> str:
-    """Say what has become of a file since it was indexed."""
+    """Render what has become of a file since it was indexed; nothing where the note is empty."""
     return f'<span class="stale">{shown(_sentence(note))}</span>' if note else ""
 
 

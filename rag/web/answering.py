@@ -1,4 +1,4 @@
-"""Answers the questions of many readers, one after the other: they share one model and two cores."""
+"""Many readers, one assistant: their questions are answered one after the other, because they share one model and two cores."""
 
 from __future__ import annotations
 
@@ -8,43 +8,44 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from rag.search.followup import check_question
-from rag.web.conversation import Conversation, Turn, messages
+from rag.web.conversation import Conversation, Turn, chat_history
 from rag.web.loading import POLL_SECONDS, problem
-from rag.web.waiting_line import Full, Line
+from rag.web.waiting_line import LineFull, WaitingLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from rag.models.fetch import Progress
     from rag.types import Options
-    from rag.web.loading import Asks, Opening
+    from rag.web.loading import BackgroundAssistant, StreamingAssistant
 
-LONGEST = 20  # questions that wait; at three seconds each the last waits a minute
+LONGEST = 20  # so many questions may wait; at three seconds each the last waits a minute
 IN_LINE = "Waiting for its turn…"
 READING = "Reading the articles…"
 STOPPED = "Stopped."
 FULL = f"Busy: {LONGEST} questions are waiting already. Ask again in a minute."
 
 
-class Service:
-    """One assistant, and the line of those who ask it; each reader is known by a session."""
+class SharedAssistant:
+    """One assistant and the line of the readers who ask it; each reader is known by a session."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: BackgroundAssistant) -> None:
         """Answer with the assistant that is being opened."""
         self._opening = opening
-        self._line = Line(LONGEST)
-        self._running: dict[str, Event] = {}  # what stops the answer of a session
+        self._line = WaitingLine(LONGEST)
+        self._running: dict[str, Event] = {}  # session -> the event that stops its answer
 
     def states(self) -> Iterator[str]:
-        """Say how far the models are until they are there; the last is empty, or what went wrong."""
+        """Yield how far the models are, until they are loaded; the last text is empty, or says what went wrong."""
         while not self._opening.wait():
             yield self._opening.state
         yield self._opening.state
 
     def answer(self, session: str, conversation: Conversation, options: Options) -> Generator[Conversation]:
-        """Answer the question that waits; yield the conversation now and then until it is whole, failed or stopped.
+        """Answer the last question; yield the conversation now and then, until the answer is whole, has failed or was stopped.
 
-        Closing the iterator stops the computation. While a session has one question answered, another gets nothing.
+        Closing the generator stops the computation. While one question of a session is being answered, a second call for that
+        session yields nothing.
         """
         if session in self._running:  # one question sent twice, by Enter and by the button
             return
@@ -56,7 +57,7 @@ class Service:
                     if stopped.is_set():
                         break
                     yield conversation.with_last(turn)
-        except Full:
+        except LineFull:
             turn = replace(turn, problem=FULL)
         except Exception as error:
             turn = replace(turn, problem=problem(error))
@@ -67,19 +68,22 @@ class Service:
         yield conversation.with_last(replace(turn, waiting=""))
 
     def stop(self, session: str) -> bool:
-        """Stop the answer of a session, waiting or under way, which then ends its turn; say whether there is one."""
+        """Stop the answer of a session, whether it waits or is being written; return whether there was one.
+
+        :meth:`answer` then ends the turn.
+        """
         if running := self._running.get(session):
             running.set()
         return running is not None
 
-    def change(self, open_assistant: Callable[[Progress], Asks]) -> Iterator[str]:
-        """Open another assistant when those who asked before have their answers; yield what it waits for, then what went wrong.
+    def change(self, open_assistant: Callable[[Progress], StreamingAssistant]) -> Iterator[str]:
+        """Open another assistant as soon as those who asked before have their answers; yield what it waits for.
 
-        The last is empty when all went well.
+        The last text says what went wrong, and is empty when all went well.
         """
         try:
             ticket = self._line.join()
-        except Full:
+        except LineFull:
             yield FULL
             return
         try:
@@ -103,7 +107,7 @@ class Service:
                 yield replace(turn, waiting=f"Busy: number {ahead} in line…")
             turn = replace(turn, waiting=READING)
             yield turn
-            assistant, history = self._opening.assistant(), messages(conversation.turns[:-1])
+            assistant, history = self._opening.assistant(), chat_history(conversation.turns[:-1])
             answers = assistant.stream(turn.question, history=history, stopped=stopped.is_set, options=options)
             with closing(answers):
                 for answer in answers:
@@ -112,8 +116,10 @@ class Service:
             self._line.leave(ticket)
 
 
-def posed(conversation: Conversation, question: str) -> Conversation:
-    """Add a question that waits for its answer; the first one makes the conversation another than every other reader's.
+def with_question(conversation: Conversation, question: str) -> Conversation:
+    """Return a conversation with one more question, which waits for its answer.
+
+    An empty conversation gets a new id, because the page starts with the same empty one for every reader.
 
     :raises UsageError: it cannot be asked.
     """
@@ -122,10 +128,10 @@ def posed(conversation: Conversation, question: str) -> Conversation:
 
 
 def retried(conversation: Conversation) -> Conversation:
-    """Let the last question wait for another answer."""
+    """Return a conversation whose last question waits for another answer."""
     return conversation.with_last(Turn(conversation.turns[-1].question, waiting=IN_LINE))
 
 
 def given_up(conversation: Conversation) -> Conversation:
-    """End a last turn that waits for nobody."""
+    """Return a conversation whose last turn has ended, because nobody was answering it."""
     return conversation.with_last(replace(conversation.turns[-1], waiting="", problem=STOPPED))

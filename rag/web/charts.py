@@ -1,7 +1,7 @@
 """Pictures of a collection as inline SVG: its articles on a time line, and its passages on a map where near means alike.
 
-Colours come from the style sheet, and places across are percentages, so that dots and labels keep their size on a narrow page.
-A bar leads to the articles of its time, a dot to its passage; whoever cannot see them finds the same articles in the list.
+Colours come from the style sheet. Horizontal places are percentages, so that dots and labels keep their size on a narrow page.
+A bar opens the articles of its time, and a dot its passage; a reader who cannot see them finds the same articles in the list.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from rag.index.reader import Reader
     from rag.types import Passage
 
-DRAWN = 600  # passages on the map, which takes 1.3 to 2.2 s beside other work; 1,500 take 5 and hide one another
-PERPLEXITY = 30.0  # neighbours that t-SNE looks at, the usual number
-STEPS = 500  # of t-SNE: 1,000 take twice as long and keep no more neighbours together
-GROUPS = 8  # articles that can be told apart by colour; of more, all dots look the same
-DAYS, MONTHS = 60, 120  # that are drawn one by one; beyond, months and years
-LABELS = 4  # on the axis: five would touch one another on a telephone
-TALL = 72  # pixels of the highest bar
-WIDEST, NARROWEST = 4.0, 0.4  # bar, in percent
+DRAWN = 600  # the most passages on the map: they take 1.3 to 2.2 s beside other work; 1,500 take 5 and hide one another
+PERPLEXITY = 30.0  # how many neighbours t-SNE looks at, the usual number
+STEPS = 500  # how often t-SNE moves the dots: 1,000 take twice as long and keep no more neighbours together
+GROUPS = 8  # so many articles can be told apart by colour; with more, all dots have one colour
+DAYS, MONTHS = 60, 120  # a shorter time has a bar for each day, or for each month; a longer one for each year
+LABELS = 4  # so many stand on the axis: five would touch one another on a telephone
+TALL = 72  # the height of the highest bar, in pixels
+WIDEST, NARROWEST = 4.0, 0.4  # the width of a bar, in percent of the picture
 NAMES = "January February March April May June July August September October November December".split()
 
 
 def timeline(dates: Sequence[str | None]) -> str:
-    """Draw how many articles there are of each day, month or year, by their ISO dates; without any date, say so.
+    """Draw how many articles there are of each day, month or year, by their ISO dates; where none has a date, say so.
 
-    ``data-month`` of a bar is what the dates that it stands for begin with. What is no date counts as none.
+    The dates that a bar stands for begin with its ``data-month``. A text that is no date counts as no date.
     """
     days = sorted(day for published in dates if (day := _day(published)))
     if not days:
@@ -85,7 +85,7 @@ def _axis(periods: Sequence[str]) -> str:
 
 
 def _day(published: str | None) -> date | None:
-    """Read a date; the other forms of ISO 8601 begin with no month that could be asked for."""
+    """Return the date of a text like ``2021-09-06``, else None: other forms of ISO 8601 do not begin with a month."""
     try:
         day = date.fromisoformat(published or "")
     except ValueError:
@@ -94,7 +94,7 @@ def _day(published: str | None) -> date | None:
 
 
 def _periods(first: date, last: date) -> tuple[str, list[str]]:
-    """Give the unit and each period from the first day to the last, as what its ISO dates begin with."""
+    """Return the unit and each period from the first day to the last; a period is the beginning that its ISO dates share."""
     if (last - first).days < DAYS:
         return "day", [date.fromordinal(n).isoformat() for n in range(first.toordinal(), last.toordinal() + 1)]
     begin, end = (12 * day.year + day.month - 1 for day in (first, last))
@@ -114,10 +114,10 @@ def _articles(count: int) -> str:
 
 
 def layout(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give a place ``(n, 2)`` in 0..1 for each vector ``(n, dimension)``, the same for the same vectors: near means alike.
+    """Return a place ``(n, 2)`` in 0..1 for each vector ``(n, dimension)``: near means alike, equal input gives equal places.
 
-    t-SNE. Of 600 passages its trustworthiness, at 8 neighbours, is 0.94 to 1.00 on three sets of articles, and of 50 0.78 to
-    0.86; that of the two principal components is 0.71 to 0.80. It begins with those.
+    The places are by t-SNE, which begins with the two principal components. On three sets of articles its trustworthiness, at
+    8 neighbours, is 0.94 to 1.00 for 600 passages and 0.78 to 0.86 for 50; that of the principal components is 0.71 to 0.80.
     """
     count = len(vectors)
     if count < 4:  # too few to have neighbours
@@ -128,7 +128,7 @@ def layout(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     axes, lengths, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
     start = axes[:, :2] * lengths[:2]
     start *= 1e-4 / max(float(start.std(axis=0).max()), 1e-6)
-    start += np.random.default_rng(0).normal(scale=1e-6, size=start.shape)  # equal vectors would stay on one spot for ever
+    start += np.random.default_rng(0).normal(scale=1e-6, size=start.shape)  # else equal vectors would stay on one spot for ever
     tsne = TSNE(
         metric="cosine",
         init=start.astype(np.float32),
@@ -145,9 +145,9 @@ def layout(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def passage_map(passages: Sequence[Passage], places: NDArray[np.float32]) -> str:
-    """Draw each passage as a dot at its place ``(n, 2)`` in 0..1; nothing where there is none.
+    """Draw each passage as a dot at its place ``(n, 2)`` in 0..1; without passages, draw nothing.
 
-    Up to ``GROUPS`` articles each have a class of their own: ``group0`` and so on.
+    Where there are at most ``GROUPS`` articles, the dots of each have a class of their own: ``group0`` and so on.
     """
     if not passages:
         return ""
@@ -170,7 +170,7 @@ def passage_map(passages: Sequence[Passage], places: NDArray[np.float32]) -> str
 
 
 def collection_map(store: Reader) -> str:
-    """Draw the passages of an index, of many ``DRAWN`` that are evenly spread over it."""
+    """Draw the passages of an index; of more than ``DRAWN``, draw so many that are evenly spread over it."""
     with store.snapshot():
         ids = store.ids()
         count = min(len(ids), DRAWN)

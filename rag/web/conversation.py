@@ -1,8 +1,8 @@
-"""A chat as values: its turns, and how a browser keeps it across a reload.
+"""A chat as values: its turns, and how a browser keeps it when the page is loaded again.
 
-A browser keeps what was said and the spans that back it, not the articles: their texts come from the index again. Where an
-article is no longer what it was, the quote stays and its place is gone. What a browser gives back may have been written by
-anybody, so it is checked like any input.
+A browser keeps what was said and the spans that back it, but not the articles: their texts come from the index again. Where an
+article has changed since, the quote stays and its place in the article is lost. What a browser gives back may have been written
+by anybody, so it is checked like any other input.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
     from rag.types import Citation, Document, Message
 
-MAX_KEPT_CHARS = 400_000  # of one conversation, some 80 turns; a browser keeps 5 million for a page
+MAX_KEPT_CHARS = 400_000  # one conversation may have so many, some 80 turns; a browser keeps 5 million for a page
 LEFT = "The page was left before the answer came."
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question and what has become of it so far: an answer, a problem, or both empty.
+    """A question with its answer or problem so far; both are empty until there is something to show.
 
-    ``waiting`` says in words what it waits for and is empty when the turn is over. ``rated`` is ``up`` or ``down`` once the
-    reader has said so.
+    ``waiting`` says in words what the turn waits for, and is empty when the turn is over. ``rated`` is ``up`` or ``down`` once
+    the reader has rated the answer.
     """
 
     question: str
@@ -60,18 +60,18 @@ class Conversation:
         return bool(self.turns and self.turns[-1].waiting)
 
     def with_last(self, turn: Turn) -> Conversation:
-        """Give it with another last turn."""
+        """Return the conversation with another last turn."""
         return replace(self, turns=(*self.turns[:-1], turn))
 
 
 def rating_id(conversation: Conversation, turn: Turn) -> str:
-    """Name an answer of a conversation, wherever in it the turn comes to stand."""
+    """Return an id for an answer of a conversation; it does not depend on the number of the turn."""
     said = f"{conversation.id}\0{turn.question}\0{turn.answer.text if turn.answer else ''}"
     return hashlib.sha256(said.encode(errors="replace")).hexdigest()[:16]
 
 
-def messages(turns: Iterable[Turn]) -> list[Message]:
-    """Give the answered turns as a chat's history."""
+def chat_history(turns: Iterable[Turn]) -> list[Message]:
+    """Return the answered turns as the history of a chat."""
     said: list[Message] = []
     for turn in turns:
         if turn.answer and turn.answer.text:
@@ -79,29 +79,31 @@ def messages(turns: Iterable[Turn]) -> list[Message]:
     return said
 
 
-def light(conversation: Conversation) -> Conversation:
-    """Give a conversation without the articles' texts."""
-    return replace(conversation, turns=tuple(replace(turn, answer=_light(turn.answer)) for turn in conversation.turns))
+def without_texts(conversation: Conversation) -> Conversation:
+    """Return a conversation without the articles' texts."""
+    return replace(
+        conversation, turns=tuple(replace(turn, answer=_answer_without_texts(turn.answer)) for turn in conversation.turns)
+    )
 
 
-def whole(conversation: Conversation, document: Callable[[str], Document]) -> Conversation:
-    """Give a light conversation its texts; ``document`` gives an article by source, or raises LookupError."""
+def with_texts(conversation: Conversation, document: Callable[[str], Document]) -> Conversation:
+    """Return a conversation with the articles' texts; ``document`` returns an article by its source, or raises LookupError."""
     turns = conversation.turns
-    return replace(conversation, turns=tuple(replace(turn, answer=_whole(turn.answer, document)) for turn in turns))
+    return replace(conversation, turns=tuple(replace(turn, answer=_answer_with_texts(turn.answer, document)) for turn in turns))
 
 
-def written(conversation: Conversation) -> str:
-    """Give the JSON of a light conversation, the oldest turns left out where it is long."""
+def to_json(conversation: Conversation) -> str:
+    """Return a conversation without texts as JSON; of a long one, the oldest turns are left out."""
     turns = conversation.turns
     while len(text := _CONVERSATION.dump_json(replace(conversation, turns=turns)).decode()) > MAX_KEPT_CHARS:
         turns = turns[1:]
     return text
 
 
-def read(text: str) -> Conversation:
-    """Read what :func:`written` gave, light; what was being answered then is over.
+def from_json(text: str) -> Conversation:
+    """Return the conversation of a JSON text by :func:`to_json`, without texts; a turn that was being answered is over.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: the text is anything else.
     """
     if len(text) > MAX_KEPT_CHARS:
         raise ValueError("longer than anything that is kept")
@@ -116,21 +118,23 @@ def read(text: str) -> Conversation:
 _CONVERSATION = TypeAdapter(Conversation)
 
 
-def _light(answer: Answer | None) -> Answer | None:
+def _answer_without_texts(answer: Answer | None) -> Answer | None:
     if answer is None:
         return None
-    hits = tuple(
-        replace(hit, passage=_without_text(hit.passage), copies=tuple(map(_without_text, hit.copies))) for hit in answer.hits
-    )
-    return replace(answer, hits=hits, prompt=())
+    hits, closest = (tuple(map(_hit_without_texts, hits)) for hits in (answer.hits, answer.closest))
+    return replace(answer, hits=hits, closest=closest, prompt=())
 
 
-def _without_text(passage: Passage) -> Passage:
+def _hit_without_texts(hit: Hit) -> Hit:
+    return replace(hit, passage=_passage_without_text(hit.passage), copies=tuple(map(_passage_without_text, hit.copies)))
+
+
+def _passage_without_text(passage: Passage) -> Passage:
     return replace(passage, document=replace(passage.document, text=""))
 
 
-def _whole(answer: Answer | None, document: Callable[[str], Document]) -> Answer | None:
-    """Give an answer with its articles' texts; a place in an article that is another now is marked as changed or missing."""
+def _answer_with_texts(answer: Answer | None, document: Callable[[str], Document]) -> Answer | None:
+    """Return an answer with its articles' texts; a citation of an article that has changed or gone says so."""
     if answer is None:
         return None
     now: dict[str, Document | None] = {}
@@ -144,12 +148,13 @@ def _whole(answer: Answer | None, document: Callable[[str], Document]) -> Answer
     return replace(
         answer,
         hits=tuple(found for hit in answer.hits if (found := _hit(hit, now))),
+        closest=tuple(found for hit in answer.closest if (found := _hit(hit, now))),
         citations=tuple(_citation(citation, now) for citation in answer.citations),
     )
 
 
 def _hit(hit: Hit, now: dict[str, Document | None]) -> Hit | None:
-    """Give a hit on the article as it is now, None where that is another."""
+    """Return a hit with the article's text, or None where the article has changed or gone."""
     passages = [_passage(passage, now) for passage in (hit.passage, *hit.copies)]
     return replace(hit, passage=passages[0], copies=tuple(filter(None, passages[1:]))) if passages[0] else None
 

@@ -1,4 +1,4 @@
-"""Questions to begin with, made from the articles at hand."""
+"""Example questions to begin with, made from the articles of the index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from rag.index.reader import Reader
 
-PASSAGES = 300  # looked at; the first ones
+PASSAGES = 300  # so many are looked at, the first of the index
 
 # Two to five capitalised words in the middle of a sentence: most often the name of a person, a company or a place.
 _NAME = re.compile(r"(?<=[a-z,] )(?:the )?[A-Z]\w*[a-z](?: [A-Z]\w*[a-z]){1,4}(?![\w-])(?! [A-Z(])")

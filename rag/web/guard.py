@@ -1,4 +1,4 @@
-"""What stands between a browser and the page: who may ask, for what, how much may be sent, and what the browser may load.
+"""The guard between a browser and the page: who may ask, for what, how much may be sent, and what the browser may load.
 
 Gradio 6.31 checks neither Host nor Origin, fetches URLs for anybody under ``file=``, takes any number of files of any size in
 one request, and sends none of these headers.
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
-# Addresses that serve files, fetch for the browser, or are for programs: the page has no use for any of them.
+# These addresses serve files, fetch for the browser, or are for programs; the page needs none of them.
 CLOSED = re.compile(
     r"/(?:gradio_api/)?(?:file[=/]|proxy=|stream/|component_server|custom_component/|process_recording|deep_link|(?:run|api|call)/)"
 )
 UPLOAD = re.compile(r"/(?:gradio_api/)?upload/*")
-MAX_UPLOAD = 200_000_000  # bytes of one request, and of all that lies in the folder of uploads
+MAX_UPLOAD = 200_000_000  # bytes that one request may send, and that may lie in the folder for uploads
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "  # Gradio needs both
@@ -44,9 +44,9 @@ HEADERS = {
 
 
 def guards(host: str, uploads: Path) -> list[Middleware]:
-    """Give the middleware of a page on ``host``: foreign names, pages and addresses are refused, and more files than may be.
+    """Return the middleware of a page on ``host``: it refuses foreign names and pages, closed addresses, and too many bytes.
 
-    ``uploads`` is where files lie that were sent and not yet stored.
+    ``uploads`` is the folder of the files that were sent and are not stored yet.
     """
     everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound; a login guards it, and cookies keep to their host
     hosts = ["*"] if everywhere else [host, *LOOPBACK]
@@ -54,9 +54,9 @@ def guards(host: str, uploads: Path) -> list[Middleware]:
 
 
 def login(host: str, auth: str | None) -> tuple[str, str] | None:
-    """Give user and password of ``USER:PASSWORD``.
+    """Return user and password of ``USER:PASSWORD``, or None where no login is needed.
 
-    :raises UsageError: the address is open to other machines and there is no login, or it is not of that form.
+    :raises UsageError: the address is open to other machines and there is no login, or the login has another form.
     """
     if auth is None:
         if is_loopback(host):
@@ -69,7 +69,7 @@ def login(host: str, auth: str | None) -> tuple[str, str] | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach an address."""
+    """Return whether only this machine can reach an address."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -118,6 +118,6 @@ class Guard:
 
 
 def _upload_length(request: Request) -> int:
-    """Give how many bytes of files a request says that it sends."""
+    """Return how many bytes of files a request says it sends, 0 where it is no upload."""
     length = request.headers.get("content-length", "")
     return int(length) if UPLOAD.fullmatch(request.url.path) and length.isdecimal() else 0

@@ -1,6 +1,6 @@
-"""The articles behind an index as a reader manages them: listed with their state, added, left out, indexed again meanwhile.
+"""The library: a reader lists the articles with their state, adds some, leaves some out, and brings the index up to date.
 
-Nothing here changes the index but an update, which runs in the background; questions are answered from the last commit.
+Only an update changes the index. It runs in the background, and questions are answered from the last commit meanwhile.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
     from rag.types import Document
 
-ADDED = "added"  # the folder, in the first of those indexed, for what a reader sends
+ADDED = "added"  # the folder for what a reader sends; it lies in the first of the indexed folders
 MAX_FILE_BYTES = 20_000_000
-MAX_FILES = 200  # sent at once
-MAX_ADDED_BYTES = 500_000_000  # in that folder
-MAX_NAME = 40  # characters of a name that are kept
+MAX_FILES = 200  # that are sent at once
+MAX_ADDED_BYTES = 500_000_000  # in the folder for added files
+MAX_NAME = 40  # so many characters of a file's name are kept
 
 
 class Standing(Enum):
-    """How an article stands to the file that it was read from; the value is what a reader is told."""
+    """What an article is now, compared with the file it was read from; the value is what a reader is told."""
 
     INDEXED = ""
     CHANGED = State.CHANGED.note
@@ -52,7 +52,7 @@ class Standing(Enum):
 
     @property
     def note(self) -> str:
-        """What a reader is told; empty when there is nothing to tell."""
+        """The text that a reader is told; empty when there is nothing to tell."""
         return self.value
 
 
@@ -66,7 +66,7 @@ _STANDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """A line of the library. ``characters`` and ``passages`` are 0 for what is not in the index."""
+    """A line of the library. ``characters`` and ``passages`` are 0 for a file that is not in the index."""
 
     source: str
     title: str
@@ -78,7 +78,7 @@ class Article:
 
 
 class Added(NamedTuple):
-    """What became of files that were sent: the names under which they are stored, and name and reason of the others."""
+    """What became of files that were sent: the names of the stored ones, name and reason of the refused ones."""
 
     stored: list[str]
     refused: list[tuple[str, str]]
@@ -86,7 +86,7 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """How far an update is, in files; ``pace`` is in passages a second and ``left`` in seconds, None until they are known."""
+    """How far an update is, in files. ``pace`` is in passages a second, ``left`` in seconds; both are None at first."""
 
     running: bool = False
     done: int = 0
@@ -98,14 +98,14 @@ class Update:
 
 
 class CountingEncoder(Encoder, Protocol):
-    """An encoder that says how long a text is in its own tokens."""
+    """An encoder that counts the tokens of a text, too."""
 
     def count_tokens(self, text: str) -> int:
-        """Count the tokens of a text."""
+        """Return how many tokens the encoder makes of a text."""
 
 
 class Library:
-    """The articles of an index; may be used from several threads. What it lists follows every commit."""
+    """The articles of an index, as of its last commit. Several threads may use it at once."""
 
     def __init__(self, index: Path, load_encoder: Callable[[], CountingEncoder]) -> None:
         """Open the index for reading; the encoder is loaded for the first update.
@@ -120,19 +120,19 @@ class Library:
         self.state = Update()
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Close the index."""
         self.store.close()
 
     @property
     def folders(self) -> list[Path]:
-        """The folders that are indexed, without links."""
+        """The indexed folders, links resolved."""
         with self.store.snapshot():  # which follows a rebuild that put another file in place
             return [Path(folder).resolve() for folder in self.store.meta().folders]
 
     def document(self, source: str) -> Document:
-        """Give an article of the index.
+        """Return an article of the index by its source.
 
-        :raises LookupError: it holds none of that source.
+        :raises LookupError: the index holds no such article.
         """
         passages, _ = self.store.embedded(source)
         if not passages:
@@ -140,10 +140,10 @@ class Library:
         return passages[0].document
 
     def articles(self, words: str = "", month: str = "") -> list[Article]:
-        """List the articles, the newest first, then the files that are not in the index.
+        """Return the articles, the newest first, then the files that are not in the index.
 
-        ``words`` keeps those that hold all of them in their title, source or text; ``month`` those of a date that begins with
-        it (``2024``, ``2024-09``, ``2024-09-06``).
+        ``words`` keeps the articles that hold all of these words in their title, source or text; ``month`` keeps those whose
+        date begins with it (``2024``, ``2024-09``, ``2024-09-06``).
         """
         listed = [article for article in self._listed() if (article.published or "").startswith(month)]
         for word in words.split():
@@ -178,18 +178,18 @@ class Library:
                 yield Article(source, "", None, 0, 0, Standing.REFUSED if reason else Standing.NEW, reason)
 
     def _files(self, folders: Sequence[Path]) -> Mapping[str, Path] | None:
-        """Give the files by source; None where it cannot be told which there are."""
+        """Return the files by source, or None where the folders cannot be looked at."""
         with suppress(CorpusError):
             return files_of(folders, self._index)
         with suppress(CorpusError):
             find_files(folders)
-            return {}  # they are there, and nothing is in them
+            return {}  # the folders are there, and hold no file
         return None
 
     def add(self, files: Sequence[tuple[str, Path]]) -> Added:
-        """Store copies of files, each with the name that its sender gives it, under names of our own.
+        """Store copies of files under names of our own; each comes with the name that its sender gave it.
 
-        :raises CorpusError: there is no place for them.
+        :raises CorpusError: the folder for them cannot be used.
         """
         folder = self.folders[0] / ADDED
         stored: list[str] = []
@@ -206,9 +206,9 @@ class Library:
         return Added(stored, refused)
 
     def remove(self, source: str) -> None:
-        """Leave an article out from the next update on: one that was added is deleted, any other named in ``.ragignore``.
+        """Leave an article out from the next update on: delete it if it was added, else name it in ``.ragignore``.
 
-        :raises UsageError: it has no file of its own, or one whose name cannot be written there.
+        :raises UsageError: it has no file of its own, it is the last one, or its name cannot be written in ``.ragignore``.
         :raises CorpusError: its folder cannot be read or written.
         """
         folders = self.folders
@@ -233,7 +233,10 @@ class Library:
             raise CorpusError(f"{source} cannot be left out ({error.strerror}); check {folder} and its rights") from None
 
     def start_update(self) -> bool:
-        """Bring the index up to date in the background, unless that goes on already; ``state`` tells how far it is."""
+        """Start to bring the index up to date in the background; ``state`` says how far it is.
+
+        Return False where an update is running already, and start none.
+        """
         with self._starting:
             if self.state.running:
                 return False
@@ -263,7 +266,7 @@ class Library:
 
 
 def _refusal(path: Path, folders: Sequence[Path]) -> str:
-    """Say why an update will pass over a file; empty where it has to be read to tell."""
+    """Return why an update will pass over a file; empty where only reading the file can tell."""
     try:
         suffix, now = suffix_of(path.name), look(path, folders)
         if now is None:
@@ -277,9 +280,9 @@ def _refusal(path: Path, folders: Sequence[Path]) -> str:
 
 
 def _held(folder: Path) -> dict[str, int]:
-    """Make the folder for added files if there is none; give the names of those in it and their bytes.
+    """Make the folder for added files if there is none; return the size in bytes of each file in it, by name.
 
-    :raises CorpusError: it cannot be made or read, or is a link.
+    :raises CorpusError: the folder cannot be made or read, or is a link.
     """
     try:
         if folder.is_symlink():
@@ -292,7 +295,7 @@ def _held(folder: Path) -> dict[str, int]:
 
 
 def _store(name: str, path: Path, folder: Path, held: dict[str, int]) -> str:
-    """Store a copy, unless one of equal content is held; give its name, and tell ``held``.
+    """Store a copy of a file, unless one of equal content is held; return its name, and enter it in ``held``.
 
     :raises CorpusError: it cannot be stored.
     """
@@ -323,14 +326,14 @@ def _store(name: str, path: Path, folder: Path, held: dict[str, int]) -> str:
 
 
 def _plain(name: str) -> str:
-    """Make of a name what any system can store: the letters and digits of any script, with hyphens for all else."""
+    """Return a name that any system can store: the letters and digits of any script, with hyphens for all else."""
     stem = unicodedata.normalize("NFKC", PurePosixPath(name).stem).casefold()
     plain = "-".join(re.findall(r"[^\W_]+", stem))[:MAX_NAME].strip("-")
     return plain if plain and plain not in RESERVED else f"article-{plain}".strip("-")
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
+    """Write a whole file or nothing."""
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("xb") as file:
@@ -341,7 +344,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _ignore(path: Path, folder: Path) -> None:
-    """Name a file in the ``.ragignore`` of its folder, behind what that says already.
+    """Append a file to the ``.ragignore`` of its folder.
 
     :raises UsageError: no line of it can name the file.
     """
@@ -353,9 +356,9 @@ def _ignore(path: Path, folder: Path) -> None:
 
 
 def _pattern(path: str) -> str:
-    """Give the ``.gitignore`` pattern that matches one path, and nothing else; a blank at its end needs brackets to stay.
+    """Return the ``.gitignore`` pattern that matches this path and no other; a blank at its end needs brackets to stay.
 
-    :raises UsageError: the name breaks the line or is no Unicode, so that there is none.
+    :raises UsageError: there is no such pattern, because the name breaks the line or is no Unicode.
     """
     if path.splitlines() != [path] or path.encode(errors="ignore").decode() != path:
         raise UsageError(f"{readable(path)} has a name that no line of {IGNORE} can hold; rename it or move it away")

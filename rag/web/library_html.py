@@ -1,4 +1,4 @@
-"""The collection as HTML: its articles, how far a re-indexing is, what became of added files. No web framework."""
+"""The library as HTML: its articles, how far an update is, and what became of added files. No web framework."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from rag.web.library import Added, Article, Update
 
-LISTED = 200  # articles; a search finds the others
-CHARACTERS_A_WORD = 6  # in English prose, with the space
+LISTED = 200  # so many articles are shown; a search finds the others
+CHARACTERS_A_WORD = 6  # of English prose, the space included
 
 
 def articles(found: Sequence[Article]) -> str:
-    """Render a list of articles, each with what is known of it, to read or to leave out."""
+    """Render a list of articles: each says what is known of it, and can be opened or removed."""
     if not found:
         return '<p class="note">No article holds that.</p>'
     more = f'<p class="note">And {len(found) - LISTED:,} more; search for them above.</p>' if len(found) > LISTED else ""
@@ -42,7 +42,7 @@ def _item(article: Article) -> str:
 
 
 def progress(update: Update) -> str:
-    """Render how far an update is, or what it did."""
+    """Render how far an update is, or what it has done."""
     if update.problem:
         return notice(update.problem, alert=True)
     if update.running:

@@ -1,4 +1,4 @@
-"""An assistant that opens in the background, so that a page is up before the models are."""
+"""An assistant that opens in the background, so that the page is there before the models are loaded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rag.models.cache import silent
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
+    from rag.config import Config
     from rag.models.fetch import Progress
     from rag.types import Answer, Message, Options
 
@@ -20,45 +21,55 @@ LOADING = "Loading the models…"
 POLL_SECONDS = 0.25
 
 
-class Asks(Protocol):
+class StreamingAssistant(Protocol):
     """What a page needs of an assistant."""
 
     def stream(
         self, question: str, *, history: Sequence[Message] = (), stopped: Callable[[], bool] = ..., options: Options = ...
     ) -> Generator[Answer]:
-        """Yield growing answers; closing the generator stops the computation, and so does ``stopped`` once it says so."""
+        """Yield growing answers; the computation stops when the generator is closed or ``stopped`` returns true."""
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Close the index."""
 
 
-class Opening:
-    """An assistant on its way. ``state`` says how far it is or what went wrong, and is empty once it is open."""
+def open_assistant(config: Config, progress: Progress) -> StreamingAssistant:
+    """Open the configured index and load the configured models.
 
-    def __init__(self, open_assistant: Callable[[Progress], Asks]) -> None:
-        """Take what opens the assistant; :meth:`start` calls it."""
+    :raises RagError: the index or a model cannot be had.
+    """
+    from rag.answer.assistant import Assistant
+
+    return Assistant.open(config=config, progress=progress)
+
+
+class BackgroundAssistant:
+    """An assistant that is being opened. ``state`` says how far it is or what went wrong, and is empty once it is open."""
+
+    def __init__(self, open_assistant: Callable[[Progress], StreamingAssistant]) -> None:
+        """Take the function that opens the assistant; :meth:`start` calls it."""
         self._open_assistant = open_assistant
-        self._assistant: Future[Asks] = Future()
+        self._assistant: Future[StreamingAssistant] = Future()
         self.state = LOADING
 
     def start(self) -> None:
-        """Begin to open, in a thread that the process does not wait for."""
+        """Begin to open it, in a thread that does not keep the process alive."""
         threading.Thread(target=self._open, name="open the assistant", daemon=True).start()
 
     def wait(self) -> bool:
-        """Wait a moment; say whether the opening has ended, well or not."""
+        """Wait for ``POLL_SECONDS`` at most; return whether the opening has ended, well or not."""
         return bool(wait([self._assistant], POLL_SECONDS).done)
 
-    def assistant(self) -> Asks:
-        """Give the assistant once it is open; raise what went wrong if it is not to be."""
+    def assistant(self) -> StreamingAssistant:
+        """Wait until the assistant is open and return it; where it could not be opened, raise the error that says why."""
         return self._assistant.result()
 
-    def change(self, open_assistant: Callable[[Progress], Asks]) -> None:
-        """Open another assistant in the place of one that nobody is asking now; where that fails the old one stays.
+    def change(self, open_assistant: Callable[[Progress], StreamingAssistant]) -> None:
+        """Open another assistant for the present one, which nobody may be asking now; if that fails, the present one stays.
 
         :raises RagError: it cannot be opened.
         """
-        other: Future[Asks] = Future()
+        other: Future[StreamingAssistant] = Future()
         other.set_result(open_assistant(silent))  # what is open meanwhile is not loading
         before, self._assistant, self.state = self._assistant, other, ""
         if before.exception() is None:
@@ -80,7 +91,7 @@ class Opening:
 
 
 def problem(error: Exception) -> str:
-    """Say to a reader what went wrong; what is no :class:`RagError` is a bug, and its details go to the log only."""
+    """Return what to tell a reader of an error. One that is no :class:`RagError` is a bug: its details go to the log only."""
     if isinstance(error, RagError):
         return str(error)
     logging.getLogger(__name__).error("unexpected error", exc_info=error)

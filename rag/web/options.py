@@ -1,4 +1,4 @@
-"""What a reader may set for the next questions, as the words on the page -> :class:`rag.types.Options`."""
+"""The settings that a reader may choose for the next questions: from the words on the page to :class:`rag.types.Options`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from rag.answer.refusal import THRESHOLD
 from rag.types import Options, Scope
 
 STRICTNESS = {"Bold": 0.25, "Balanced": THRESHOLD, "Strict": 0.7}
-LENGTHS = {"Short": 40, "Usual": MAX_NEW_TOKENS, "Long": 200}  # tokens of the draft, three quarters as many words
+LENGTHS = {"Short": 40, "Usual": MAX_NEW_TOKENS, "Long": 200}  # the most tokens of a draft; words are three quarters as many
 
 
 def options(passages_read: float, strictness: str, length: str, since: str, until: str, names: str) -> Options:
-    """Give the options; empty texts leave nothing out, and ``names`` are parted by commas."""
+    """Return the options; an empty text leaves nothing out, and ``names`` has commas between its names."""
     scope = Scope(
         since=since.strip() or None,
         until=until.strip() or None,

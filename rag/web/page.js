@@ -1,13 +1,13 @@
-// What the page does in the browser. Gradio runs this once for each part of the page, with what it calls `element`,
-// `trigger` (send an event to Python) and `watch` (be told of a new value).
+// What the page does in the browser. Gradio runs this file once for each part of the page, and then calls that part's function.
+// Gradio's own names are `element` (the part), `trigger` (sends an event to Python) and `watch` (calls back at a new value).
 
-const KEPT = "footnote/"; // begins the key of each conversation that the browser keeps
+const KEPT = "footnote/"; // the key of each conversation that the browser keeps begins so
 
-const ACTS = ["stop", "retry", "edit", "copy", "save", "link", "rate"]; // what Python listens to
+const ACTS = ["stop", "retry", "edit", "copy", "save", "link", "rate"]; // the events of a turn that Python listens to
 
 function conversation(element, trigger, watch) {
   let shown = 0;
-  let pressed = ""; // the button that has the focus, for when the conversation is drawn anew without it
+  let pressed = ""; // selects the button that has the focus, to find it again when the conversation is drawn anew
 
   element.addEventListener("focusin", ({ target }) => {
     const { act, turn } = target.dataset;
@@ -54,7 +54,7 @@ function menu(element, trigger) {
   });
 }
 
-function reader(element, watch) {
+function source(element, watch) {
   watch("value", () => {
     const article = element.querySelector("article");
     if (!article) return;
@@ -65,8 +65,8 @@ function reader(element, watch) {
   element.addEventListener("keydown", ({ key }) => key === "Escape" && back());
 }
 
-// The list of articles and the pictures of them.
-function shelf(element, trigger) {
+// The list of articles, and the pictures of them.
+function library(element, trigger) {
   const act = ({ target }) => {
     const button = target.closest("[data-source], [data-month], [data-remove]");
     if (!button) return;
@@ -86,22 +86,22 @@ function shelf(element, trigger) {
   });
 }
 
-// Ask whether an article is really to be removed, until the reader turns to something else.
+// Ask whether the article shall really be removed, until the reader turns to something else.
 function ask_again(button) {
   const [label, text] = [button.getAttribute("aria-label"), button.textContent];
   [button.dataset.sure, button.textContent] = ["yes", "Really remove?"];
-  button.removeAttribute("aria-label"); // it would hide what is asked
+  button.removeAttribute("aria-label"); // it would be read out in the place of the question
   const unasked = () => {
     delete button.dataset.sure;
     button.textContent = text;
     button.setAttribute("aria-label", label);
   };
-  button.focus(); // not every browser does so at a click
+  button.focus(); // not every browser gives a button the focus at a click
   button.addEventListener("blur", unasked, { once: true });
 }
 
-// What only the browser can do: keep conversations, fill the clipboard, save a file.
-function port(props, trigger, watch) {
+// What only the browser can do, as Python orders it: keep conversations, fill the clipboard, save a file.
+function browser(props, trigger, watch) {
   const orders = {
     keep({ id, started, text }) {
       sessionStorage.setItem(KEPT, id);
@@ -141,7 +141,7 @@ function port(props, trigger, watch) {
   trigger("restore", { kept: kept().map(({ text }) => text), open: sessionStorage.getItem(KEPT) ?? "", question });
 }
 
-// The conversations that the browser keeps; what another program left under such a key is passed over.
+// Return the conversations that the browser keeps; what another program left under such a key is removed or passed over.
 function kept() {
   const found = [];
   for (const [key, value] of Object.entries(localStorage)) {
@@ -166,27 +166,27 @@ async function to_clipboard(text) {
   say(said);
 }
 
-// Say something for as long as it takes to read it, unless Python says something else meanwhile.
+// Show a text for six seconds, unless Python shows another meanwhile.
 function say(text) {
   const notice = document.querySelector("#notice p");
   notice.textContent = text;
   setTimeout(() => notice.textContent === text && (notice.textContent = ""), 6000);
 }
 
-// The reader asked for it: bring the quote into view and move the focus there.
+// The reader asked for this article: bring the quote into view and move the focus there.
 function reveal(article) {
   const quote = point_at(article);
   quote.scrollIntoView({ block: quote.matches("header") ? "start" : "center" });
   quote.focus({ preventScroll: true });
 }
 
-// Nobody asked: scroll the pane, never the page.
+// The article opened by itself: scroll its pane to the quote, and never the page.
 function scroll_in(pane, article) {
   const quote = point_at(article);
   pane.scrollTop += quote.getBoundingClientRect().top - pane.getBoundingClientRect().top - pane.clientHeight / 3;
 }
 
-// Show in the conversation which source is open; give its quote, or where the article begins.
+// Mark in the conversation which source is open; return its quote in the article, or the article's header.
 function point_at(article) {
   for (const button of document.querySelectorAll("#conversation [data-open]")) {
     button.toggleAttribute("aria-current", button.dataset.open === article.dataset.key);
@@ -194,6 +194,7 @@ function point_at(article) {
   return article.querySelector(".current") ?? article.querySelector("header");
 }
 
+// Move the focus back to the source's button in the conversation, or to the box.
 function back() {
   (document.querySelector("#conversation [aria-current]") ?? document.querySelector("#ask textarea")).focus();
 }

@@ -1,4 +1,4 @@
-"""The article beside the chat as HTML, the cited spans highlighted: pure functions, without a web framework."""
+"""The article beside the chat as HTML, with the cited spans highlighted: pure functions, without a web framework."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rag.web.conversation import Turn
 
-_KEY = re.compile(r"([0-9]{1,9})\.(?:h([0-9]{1,9})|c([0-9]{1,9})(?:\.([0-9]{1,9}))?)")  # turn, hit or citation, its copy
+_KEY = re.compile(r"([0-9]{1,9})\.(?:h([0-9]{1,9})|c([0-9]{1,9})(?:\.([0-9]{1,9}))?)")  # turn, hit or citation, copy
 
 
 class Span(NamedTuple):
@@ -26,7 +26,7 @@ class Span(NamedTuple):
 
 
 def no_source() -> str:
-    """Render the reading pane before anything is open in it."""
+    """Render the pane of the source before anything is open in it."""
     return '<div class="no-source"><p>Choose a source to read its article here.</p></div>'
 
 
@@ -37,7 +37,9 @@ def first_source(turns: Sequence[Turn]) -> str:
 
 
 def source(turns: Sequence[Turn], key: str, *, chosen: bool = False) -> str:
-    """Render the article that a ``data-open`` key names, its spans highlighted; ``chosen`` moves the reader's focus there.
+    """Render the article that a ``data-open`` key names, with its spans highlighted.
+
+    ``chosen`` says that the reader asked for it, so the browser moves the focus there.
 
     :raises LookupError: the key names nothing.
     """
@@ -58,7 +60,7 @@ def source(turns: Sequence[Turn], key: str, *, chosen: bool = False) -> str:
         copy = dict(enumerate(cited.copies, start=1))[int(match[4])]
         return _article(key, documents[copy.source], {number: Span(copy.start, copy.end)}, number, chosen=chosen)
     document = documents.get(cited.source)
-    if document is None or document.text[cited.start : cited.end] != cited.quote:  # kept by the browser, and indexed since
+    if document is None or document.text[cited.start : cited.end] != cited.quote:  # the article was indexed again since
         alone = Document(cited.source, cited.quote, cited.title, cited.published, cited.sha256)
         return _article(key, alone, {number: Span(0, len(cited.quote))}, number, chosen=chosen, note=cited.state.note)
     spans = {c.marker: Span(c.start, c.end) for c in answer.citations if c.source == cited.source}
@@ -66,7 +68,7 @@ def source(turns: Sequence[Turn], key: str, *, chosen: bool = False) -> str:
 
 
 def article(document: Document, start: int = 0, end: int = 0) -> str:
-    """Render an article of the library, with the characters highlighted that it was opened for, if any."""
+    """Render an article of the library, with the characters from ``start`` to before ``end`` highlighted, if there are any."""
     return _article("", document, {1: Span(start, end)} if start < end else {}, 1, chosen=True)
 
 
@@ -84,7 +86,7 @@ def _article(key: str, document: Document, spans: Mapping[int, Span], current: i
 
 
 def _marked(text: str, paragraph: Span, spans: Mapping[int, Span], current: int) -> str:
-    """Escape a paragraph, with its share of each span in a ``mark``; where spans overlap, the current one wins."""
+    """Render a paragraph with its part of each span in a ``mark``; where spans overlap, the current one wins."""
     edges = {edge for span in spans.values() for edge in span if paragraph.start < edge < paragraph.end}
     pieces = []
     for start, end in pairwise(sorted({*paragraph, *edges})):

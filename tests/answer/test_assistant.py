@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
 from contract import MARKERS, assert_sound
-from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, document, model_folder, words_of
+from fakes import FakeChecker, FakeEncoder, ListRetriever, ScriptedGenerator, document, model_folder, words_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,8 @@ from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
 from rag.search.followup import MAX_QUESTION_CHARS, check_question
 from rag.search.hybrid import HybridRetriever
-from rag.types import EVERYTHING, Answer, Message, Options, Scope, Status
+from rag.search.reranking import RerankingRetriever
+from rag.types import EVERYTHING, Answer, Message, Options, Scope, Status, Written
 
 EXPO = document(
     "expo.txt",
@@ -97,14 +99,14 @@ def test_an_answer_records_what_the_generator_was_given_and_what_the_decision_wa
     asking = assistant(*words_of(f"{DRAFT}Umar Saif flew to Paris in 1987."))
     answer = asking.ask(QUESTION)
     assert [list(answer.prompt)] == asking._generator.prompts
-    assert answer.threshold == refusal.THRESHOLD
-    assert answer.answerability == pytest.approx(refusal.probability(answer.signals), abs=0.002)
+    assert answer.decision.threshold == refusal.THRESHOLD
+    assert answer.decision.signals
 
 
 def test_an_answer_for_which_the_generator_was_not_asked_records_no_prompt():
     asking = assistant(DRAFT, cosine=0.1)
     answer = asking.ask(QUESTION)
-    assert (answer.prompt, answer.draft, answer.signals) == ((), "", {})
+    assert (answer.prompt, answer.draft, answer.decision.signals) == ((), "", ())
     assert not asking._generator.prompts
 
 
@@ -296,6 +298,73 @@ def test_any_stream_grows_and_ends_as_the_whole_draft_would(pieces, between):
         assert (answers[-1].text, answers[-1].claims) == (whole.text, whole.claims)
 
 
+class Doubting:
+    """Writes a draft cut into pieces; with each character comes a surprisal, and a piece tells the largest one so far."""
+
+    def __init__(self, draft, cuts, surprisals):
+        edges = [0, *sorted(cut % (len(draft) + 1) for cut in cuts), len(draft)]
+        self.pieces = [Written(draft[a:b], max(surprisals[: b + 1]), known=0.8) for a, b in pairwise(edges)]
+
+    def generate(self, messages, *, max_new_tokens):
+        yield from self.pieces
+
+
+def checked_assistant(generator):
+    """An assistant with a checker, so that every signal counts."""
+    checker = FakeChecker("2,500")
+    retriever = RerankingRetriever(ListRetriever(EXPO, OTHER), checker)
+    return Assistant(retriever, FakeEncoder(), generator, verifier=checker, passages_read=4)
+
+
+SENTENCES = st.lists(
+    st.sampled_from(
+        [
+            "The Taizhou expo has 2,500 exhibits.",
+            "The Taizhou expo has 900 exhibits.",
+            "Consul general Shehzad Khan praised the city.",
+            "Planning minister Ahsan Iqbal met a delegation in Islamabad in 2024.",
+            "It has six rooms [1].",
+            "Umar Saif left Paris.",
+            "The passages do not mention it.",
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+).map(" ".join)
+DOUBTS = st.lists(st.floats(0, 4), min_size=400, max_size=400)
+CUTS = st.lists(st.integers(0, 400), max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SENTENCES, CUTS, DOUBTS, st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7]))
+def test_however_a_draft_is_cut_it_is_decided_the_same_and_what_was_shown_is_kept(draft, cuts, doubts, threshold):
+    options = Options(threshold=threshold)
+    *grown, cut = streamed(checked_assistant(Doubting(draft, cuts, doubts)), options=options)
+    *_, whole = streamed(checked_assistant(Doubting(draft, [], doubts)), options=options)
+    assert (cut.status, cut.decision, cut.text, cut.claims) == (whole.status, whole.decision, whole.text, whole.claims)
+    assert all(cut.text.startswith(shown.text) and cut.status is not Status.REFUSED for shown in grown)
+    assert all(shown.answerability <= cut.answerability for shown in grown)
+
+
+def test_a_sentence_is_shown_early_where_it_is_certain_and_not_where_the_rest_may_take_it_back():
+    late = [
+        Written("The Taizhou expo has 2,500 exhibits. ", 0.1, 0.9),
+        Written("Shehzad Khan", 3.0, 0.9),
+        Written(" left.", 3.0, 0.9),
+    ]
+
+    class Late:
+        def generate(self, messages, *, max_new_tokens):
+            yield from late
+
+    asking = checked_assistant(Late())
+    certain = streamed(asking, options=Options(threshold=0.05))
+    assert len(certain) == 2
+    least = certain[-1].answerability
+    assert len(streamed(asking, options=Options(threshold=least))) == 1
+    assert streamed(asking, options=Options(threshold=least))[-1].status is not Status.REFUSED
+
+
 def test_closing_the_stream_closes_the_generator(willing):
     asking = assistant(*words_of(DRAFT * 3))
     stream = asking.stream(QUESTION)
@@ -399,7 +468,7 @@ def test_options_hold_for_their_question_alone(willing):
     asking, scope = assistant(*words_of(DRAFT)), Scope(since="2021-01-01", names=("expo",))
     answers = [asking.ask(QUESTION, options=options) for options in (Options(1, 0.25, 7, scope), Options())]
     assert [len(answer.hits) for answer in answers] == [1, 2]
-    assert [answer.threshold for answer in answers] == [0.25, 0.0]
+    assert [answer.decision.threshold for answer in answers] == [0.25, 0.0]
     assert asking._generator.limits == [7, MAX_NEW_TOKENS]
     assert asking._retriever.scopes == [scope, EVERYTHING]
 
@@ -407,13 +476,13 @@ def test_options_hold_for_their_question_alone(willing):
 def test_a_question_is_refused_below_the_threshold_of_its_options(willing):
     asking = assistant(*words_of(DRAFT))
     strict = streamed(asking, options=Options(threshold=1.0))
-    assert [(answer.status, answer.threshold) for answer in strict] == [(Status.REFUSED, 1.0)]
+    assert [(answer.status, answer.decision.threshold) for answer in strict] == [(Status.REFUSED, 1.0)]
     assert asking.ask(QUESTION).status is Status.ANSWERED
 
 
 def test_a_threshold_of_nothing_is_one(unwilling):
     answer = assistant(*words_of(DRAFT)).ask(QUESTION, options=Options(threshold=0))
-    assert (answer.status, answer.threshold) == (Status.ANSWERED, 0)
+    assert (answer.status, answer.decision.threshold) == (Status.ANSWERED, 0)
 
 
 def test_where_the_scope_holds_no_article_nothing_is_said_of_the_articles():
@@ -424,6 +493,15 @@ def test_where_the_scope_holds_no_article_nothing_is_said_of_the_articles():
     assert answer.text == "No article is within the chosen dates or files."
     assert answer.notes == ()
     assert not asking._generator.prompts
+
+
+def test_a_refusal_names_an_article_once_by_its_best_hit(unwilling):
+    asking = assistant(DRAFT)
+    one, other = asking._retriever.hits
+    asking._retriever.hits = [one, replace(one, rank=2), replace(one, rank=3), replace(other, rank=4)]
+    answer = asking.ask(QUESTION)
+    assert [hit.rank for hit in answer.closest] == [1, 4]
+    assert answer.text == (f"{answer.reason} The closest articles are “Expo in Taizhou” (expo.txt) and “Tyres” (tyres.txt).")
 
 
 def test_a_refusal_of_a_part_of_the_articles_names_the_closest_of_them(unwilling):
@@ -471,7 +549,9 @@ def test_options_at_the_ends_of_their_range_are_taken(options):
 
 @pytest.mark.parametrize("earlier", ["???", "", " ", "😀", "\0"])
 def test_an_earlier_turn_that_was_no_question_does_not_spoil_the_next(earlier):
-    assert assistant(DRAFT).ask("And how many rooms does it have?", history=asked(earlier))
+    answer = assistant(DRAFT).ask("And how many rooms does it have?", history=asked(earlier))
+    assert answer.standalone_question == "And how many rooms does it have?"
+    assert_sound(answer)
 
 
 def test_an_answer_says_how_a_leaning_question_was_understood(willing):

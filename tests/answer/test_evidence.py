@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -30,8 +31,7 @@ def test_vectors_and_likeness_go_with_the_sentences():
     encoder = FakeEncoder()
     evidence = gather("Two trains!", hits_of("One car. Two trains!"), encoder)
     assert evidence.vectors.shape == (2, encoder.dimension)
-    assert int(evidence.likeness.argmax()) == 1
-    assert evidence.likeness[1] == pytest.approx(1.0, abs=1e-5)
+    assert evidence.sentences[0].likeness < evidence.sentences[1].likeness == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("title", ["Fleet", "One car."])
@@ -39,7 +39,7 @@ def test_what_was_found_in_a_passage_belongs_to_the_sentence_where_it_begins(tit
     passage = Passage(document("a.txt", "One car. Two trains. Three ships.", title=title), 0, 0, 33, title)
     found = Found(0.8, ((passage.headed.index("trains"), 0.75), (passage.headed.index("ships"), 0.25)))
     evidence = gather("q", [Hit(passage, 1, 1.0, 1.0, 0.0, found=found)], FakeEncoder())
-    held = {s.text: float(p) for s, p in zip(evidence.sentences, evidence.found, strict=True)}
+    held = {s.text: s.found for s in evidence.sentences}
     assert held["Two trains."] == pytest.approx(0.6)
     assert held["Three ships."] == pytest.approx(0.2)
     assert held.get("One car.", 0.0) == 0.0
@@ -48,8 +48,9 @@ def test_what_was_found_in_a_passage_belongs_to_the_sentence_where_it_begins(tit
 def test_where_the_answer_was_found_is_read_first():
     evidence = gather("One car?", hits_of("One car. Two trains. Three ships."), FakeEncoder())
     assert nearest("One car?", evidence).text == "One car."
-    evidence.found[2] = 5.0  # as a weight alone: how much a probability counts is measured elsewhere
-    assert nearest("One car?", evidence).text == "Three ships."
+    *others, last = evidence.sentences
+    surer = replace(last, found=5.0)  # how much a probability counts is measured elsewhere
+    assert nearest("One car?", replace(evidence, sentences=(*others, surer))).text == "Three ships."
 
 
 def test_the_encoder_is_asked_once():
@@ -79,7 +80,7 @@ def test_a_passages_heading_belongs_to_its_surroundings_and_not_to_its_sentences
 
 def test_no_hits_give_no_evidence_and_no_excerpts():
     evidence = gather("cars", [], FakeEncoder())
-    assert (evidence.sentences, len(evidence.vectors), len(evidence.likeness)) == ((), 0, 0)
+    assert (evidence.sentences, len(evidence.vectors)) == ((), 0)
     assert excerpts("cars", evidence) == excerpts("cars", NO_EVIDENCE) == []
 
 
@@ -109,7 +110,7 @@ def test_what_is_read_is_bounded_however_much_was_found():
 @given(st.lists(TEXTS, max_size=4), TEXTS)
 def test_spans_and_excerpts_are_exact_over_any_text(texts, question):
     evidence = gather(question, hits_of(*texts), FakeEncoder(16))
-    assert len(evidence.sentences) == len(evidence.vectors) == len(evidence.likeness)
+    assert len(evidence.sentences) == len(evidence.vectors)
     assert len({(s.document.source, s.start, s.end) for s in evidence.sentences}) == len(evidence.sentences)
     for s in evidence.sentences:
         assert s.passage.start <= s.start < s.end <= s.passage.end
@@ -121,4 +122,4 @@ def test_spans_and_excerpts_are_exact_over_any_text(texts, question):
     # No character is read twice.
     spans = sorted((e.document.source, e.start, e.end) for e in shown)
     assert all(a[0] != b[0] or a[2] <= b[1] for a, b in pairwise(spans))
-    assert np.isfinite(evidence.likeness).all()
+    assert np.isfinite([s.likeness for s in evidence.sentences]).all()

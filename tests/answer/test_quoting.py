@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 from fakes import FakeChecker, FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
@@ -9,12 +11,20 @@ from hypothesis import strategies as st
 
 from rag.answer.evidence import gather
 from rag.answer.grounding import ground
-from rag.answer.quoting import MEANING, in_own_words, with_nearest
-from rag.types import Verdict
+from rag.answer.quoting import in_own_words, with_nearest
+from rag.answer.statements import numbered
+from rag.types import CheckName, Citation, Claim, Verdict
 
 SIX_ROOMS = "With six rooms spanning 50,000 square meters, the Taizhou expo has 2,500 exhibits of the newest kind."
 MET = "Minister Ahsan Iqbal met Umar Saif in Islamabad."
 ARTICLE = f"{SIX_ROOMS} {MET}"
+
+
+class Printed(NamedTuple):
+    """What is printed of a draft."""
+
+    claims: tuple[Claim, ...]
+    citations: tuple[Citation, ...]
 
 
 def evidence_of(question, *texts):
@@ -24,7 +34,7 @@ def evidence_of(question, *texts):
 
 def printed(question, draft, *texts, verifier=None):
     evidence = evidence_of(question, *texts)
-    return in_own_words(ground(question, draft, evidence, encoder=FakeEncoder()), question, evidence, verifier)
+    return Printed(*numbered(in_own_words(ground(question, draft, evidence, encoder=FakeEncoder()), question, verifier)))
 
 
 def test_a_claim_that_follows_its_sentence_is_printed_as_the_sentence():
@@ -42,7 +52,7 @@ def test_a_claim_that_takes_little_from_its_sentence_keeps_its_words():
 def test_a_claim_keeps_its_words_only_where_it_follows_from_its_sentence():
     asked = "How many exhibits are there?", "It has 2,500.", ARTICLE
     (kept,) = printed(*asked, verifier=FakeChecker()).claims
-    assert (kept.text, kept.checks[-1].name, kept.checks[-1].passed) == ("It has 2,500.", MEANING, True)
+    assert (kept.text, kept.checks[-1].name, kept.checks[-1].passed) == ("It has 2,500.", CheckName.MEANING, True)
     (given_way,) = printed(*asked, verifier=FakeChecker(denies="2,500")).claims
     assert (given_way.text, given_way.drafted, given_way.markers) == (SIX_ROOMS, "It has 2,500.", (1,))
 
@@ -98,8 +108,8 @@ def test_a_role_swapped_within_a_sentence_is_set_right_by_the_sentence():
 )
 def test_every_printed_quote_is_its_span_and_every_marker_is_cited(words, question):
     evidence = evidence_of(question, ARTICLE, MET)
-    grounded = in_own_words(ground(question, " ".join(words), evidence, encoder=FakeEncoder()), question, evidence)
-    grounded = with_nearest(grounded, evidence.sentences[0])
+    statements = in_own_words(ground(question, " ".join(words), evidence, encoder=FakeEncoder()), question)
+    grounded = Printed(*numbered(with_nearest(statements, evidence.sentences[0])))
     quotes = {citation.marker: citation.quote for citation in grounded.citations}
     assert {marker for claim in grounded.claims for marker in claim.markers} == set(quotes)
     for claim in grounded.claims:

@@ -7,10 +7,11 @@ from fakes import FakeChecker, FakeEncoder, ListRetriever, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answer.evidence import NO_EVIDENCE, Evidence, gather
-from rag.answer.grounding import Grounded, ground
+from rag.answer.evidence import NO_EVIDENCE, gather
+from rag.answer.grounding import ground
 from rag.answer.quoting import in_own_words
-from rag.answer.refusal import FITS, fit_of, missing_words, probability, signals, type_fits
+from rag.answer.refusal import FITS, decide, missing_words, signals, type_fits
+from rag.answer.statements import Statement, cited_sentences
 from rag.search.reranking import RerankingRetriever
 from rag.types import Hit, Written
 
@@ -20,16 +21,16 @@ EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. M
 
 def checked(
     question: str, draft: str, *articles: str, checker: FakeChecker | None = None
-) -> tuple[str, list[Hit], Evidence, Grounded, Written]:
-    """Give what ``signals`` and ``probability`` are computed from, the draft written without much doubt."""
+) -> tuple[str, list[Hit], tuple[Statement, ...], Written]:
+    """Give what ``signals`` are measured of, the draft written without much doubt."""
     retriever = ListRetriever(*(document(f"{i}.txt", text) for i, text in enumerate(articles or (EXPO,))))
     hits = (RerankingRetriever(retriever, checker) if checker else retriever).retrieve(question, top_k=8)
     evidence = gather(question, hits, FakeEncoder())
-    return question, hits, evidence, ground(question, draft, evidence, encoder=FakeEncoder()), WRITTEN
+    return question, hits, ground(question, draft, evidence, encoder=FakeEncoder()), WRITTEN
 
 
 def weighed(*given):
-    return probability(signals(*given))
+    return decide(*given, threshold=0.5).probability
 
 
 def test_what_was_fitted_is_measured_and_no_support_makes_an_answer_less_likely():
@@ -37,7 +38,9 @@ def test_what_was_fitted_is_measured_and_no_support_makes_an_answer_less_likely(
     *bare, _ = checked(*asked)
     *found, _ = checked(*asked, checker=FakeChecker("2,500"))
     for fit, seen, known in zip(FITS, (found, found, bare), (0.9, None, None), strict=True):
-        assert fit_of(signals(*seen, Written("", 0.1, known=known))) is fit
+        decision = decide(*seen, Written("", 0.1, known=known), 0.5)
+        assert decision.intercept == fit.intercept
+        assert {s.name: s.weight for s in decision.signals if s.weight} == fit.weights
         assert all(weight > 0 for weight in fit.weights.values())
 
 
@@ -56,11 +59,11 @@ def test_signals_and_probability_lie_between_nought_and_one_over_any_text(questi
 
 
 def test_a_draft_that_the_articles_do_not_back_makes_an_answer_less_likely_than_one_they_do():
-    question, hits, evidence, refuted, _ = checked("How many exhibits?", "It has 7,000 exhibits.")
-    backed = ground(question, "It has 2,500 exhibits.", evidence, encoder=FakeEncoder())
-    quoted = in_own_words(refuted, question, evidence)
-    assert {c.quote for c in quoted.citations} == {c.quote for c in backed.citations}
-    assert weighed(question, hits, evidence, quoted, WRITTEN) < weighed(question, hits, evidence, backed, WRITTEN)
+    question, hits, refuted, _ = checked("How many exhibits?", "It has 7,000 exhibits.")
+    *_, backed, _ = checked("How many exhibits?", "It has 2,500 exhibits.")
+    quoted = in_own_words(refuted, question)
+    assert [s.text for s in cited_sentences(quoted)] == [s.text for s in cited_sentences(backed)]
+    assert weighed(question, hits, quoted, WRITTEN) < weighed(question, hits, backed, WRITTEN)
 
 
 def test_a_draft_that_the_generator_was_unsure_of_makes_an_answer_less_likely():
@@ -99,6 +102,10 @@ def test_an_answer_of_the_kind_asked_for_is_likelier_than_another_true_sentence(
         ("Who is Ahsan Iqbal?", "He is the planning minister.", True),
         ("In which city will BYD build in Pakistan?", "BYD will build in Pakistan.", False),
         ("Why did it open?", "It opened to bring makers together.", True),
+        ("How much does a ticket cost?", "It costs 300 zloty.", True),
+        ("How much does a ticket cost?", "It is free.", True),
+        ("How much does a ticket cost?", "The ticket has 300 pages.", False),
+        ("How much does a ticket cost?", "The press is free to write about it.", False),
     ],
 )
 def test_an_answer_fits_when_it_adds_the_kind_of_thing_asked_for(question, answer, fits):

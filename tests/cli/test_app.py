@@ -20,16 +20,21 @@ from pathlib import Path
 
 import pytest
 from contract import check_answer
-from fakes import CountingEncoder, FakeChecker, document
+from fakes import CountingEncoder, FakeChecker, decided, document
 from rich.console import Console
 
+import rag.__main__  # adds the verb `ui`
+import rag.answer.assistant
 import rag.cli.doctor
 import rag.models.cache
-from rag.cli import app
+import rag.models.trained
+from rag.cli import app, asking
 from rag.cli.terminal import one_line
 from rag.errors import IndexMissing, ModelMissing, UsageError
 from rag.evaluate.ratings import rate
 from rag.index.reader import Reader
+from rag.models import loading
+from rag.models.loading import SearchModels
 from rag.search.reranking import WEIGHT
 from rag.text.visible import on_a_terminal as plain
 from rag.types import Answer, Check, Citation, Claim, Hit, Passage, Status, Verdict
@@ -72,9 +77,9 @@ def answer(question="How many?", *, source="a.txt", title="Expo", text=TEXT, end
         "standalone_question": question,
         "text": f"{quote.rstrip('.')} [1].",
         "status": Status.ANSWERED,
-        "answerability": 0.9,
+        "decision": decided(),
         "claims": (Claim(quote, Verdict.SUPPORTED, 1.0, (1,)),),
-        "citations": (Citation(1, source, title, "2024-09-27", 0, end, quote, 1.0, doc.sha256),),
+        "citations": (Citation(source, 0, end, quote, 1, title, "2024-09-27", 1.0, doc.sha256),),
         "hits": (Hit(Passage(doc, 0, 0, len(text), title), 1, 0.5, 0.8, 1.0),),
         "notes": (),
         "timings_ms": {"read": 1.5},
@@ -106,15 +111,18 @@ def run(capsys, monkeypatch):
 @pytest.fixture
 def assistant(monkeypatch):
     stand_in = Assistant()
-    monkeypatch.setattr(app, "open_assistant", lambda config, meter: stand_in)
+    monkeypatch.setattr(rag.answer.assistant.Assistant, "open", lambda **_: stand_in)
     return stand_in
 
 
 @pytest.fixture
 def encoder(monkeypatch):
     stand_in = CountingEncoder()
-    monkeypatch.setattr(app, "load_encoder", lambda config, meter: stand_in)
-    monkeypatch.setattr(app, "load_checker", lambda config, meter: FakeChecker() if config.checker else None)
+    checker = FakeChecker()
+    monkeypatch.setattr(loading, "load_encoder", lambda config, progress=None: stand_in)
+    monkeypatch.setattr(
+        loading, "load_search_models", lambda config, progress: SearchModels(stand_in, checker if config.checker else None)
+    )
     return stand_in
 
 
@@ -164,7 +172,7 @@ def test_help_fits_its_lines(run):
 
 def test_help_loads_no_model_library():
     heavy = "torch transformers sentence_transformers gradio trafilatura pandas"
-    code = f"import sys; from rag.cli.app import run; run(['--help']); print([m for m in {heavy.split()} if m in sys.modules])"
+    code = f"import sys; from rag.__main__ import run; run(['--help']); print([m for m in {heavy.split()} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(app.__file__).parents[2]
     )
@@ -322,7 +330,7 @@ def test_a_batch_explains_each_answer_and_its_errors_stay_as_they_are(run, assis
 def test_an_explanation_is_wrapped_and_never_cut(run, assistant, monkeypatch, width):
     words = " ".join(f"word{i}" for i in range(200)) + " " + "x" * 300
     assistant.answers["q?"] = answer("q?", draft=words, prompt=({"role": "user", "content": words},))
-    monkeypatch.setattr(app, "console_on", lambda _: Console(file=sys.stdout, width=width, markup=False, highlight=False))
+    monkeypatch.setattr(asking, "console_on", lambda _: Console(file=sys.stdout, width=width, markup=False, highlight=False))
     out = run("ask", "q?", "--explain").out
     shown = "".join(out[out.index("Passages found") :].split())
     assert shown.count("".join(words.split())) == 2
@@ -392,8 +400,8 @@ def test_json_gives_every_character_back(run, assistant):
 def test_any_locale_can_print_any_answer(encoding, tmp_path):
     Path("q.jsonl").write_text(json.dumps({"id": f"é車{HALF}"}) + "\n", encoding="utf-8")
     code = (
-        "import contextlib, rag.cli.app as c; c.open_assistant = lambda *_: contextlib.nullcontext(); "
-        "import sys; sys.argv = ['rag', 'ask', '--batch', 'q.jsonl']; c.main()"
+        "import contextlib; from rag.__main__ import main; from rag.answer.assistant import Assistant; "
+        "Assistant.open = lambda **_: contextlib.nullcontext(); main(['ask', '--batch', 'q.jsonl'])"
     )
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(Path(app.__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
@@ -569,10 +577,6 @@ def test_eval_makes_questions_from_the_index_once(run, assistant, indexed):
 @pytest.fixture
 def sound_models(monkeypatch, encoder):
     monkeypatch.setattr(rag.cli.doctor, "verify", lambda spec: None)
-    monkeypatch.setattr(rag.cli.doctor, "ensure", lambda spec, role: Path(spec))
-    monkeypatch.setattr(
-        rag.cli.doctor.examine, "__kwdefaults__", {**rag.cli.doctor.examine.__kwdefaults__, "load_encoder": lambda _: encoder}
-    )
 
 
 def test_doctor_finds_nothing_wrong_where_all_is_well(run, indexed, sound_models):
@@ -692,6 +696,7 @@ def test_models_fetches_the_two_configured_ones_or_the_one_named(run, monkeypatc
         fetched.append((spec, role))
 
     monkeypatch.setattr(rag.models.cache, "fetch", fetch)
+    monkeypatch.setattr(loading, "fetch", fetch)
     assert run("models", "--fetch").code == 0
     assert run("models", "--fetch", "org/name").code == 0
     assert fetched == [("all-minilm-l6-v2", "encoder"), ("qwen2.5-coder-0.5b-instruct", "generator"), ("org/name", None)]
@@ -710,7 +715,7 @@ def test_a_fetch_shows_itself_in_a_log_and_leaves_standard_output_alone(run, mon
 
 def test_ui_starts_the_page_with_what_was_asked(run, monkeypatch):
     started = {}
-    monkeypatch.setitem(sys.modules, "ui", types.SimpleNamespace(launch=started.update))
+    monkeypatch.setitem(sys.modules, "rag.web.serve", types.SimpleNamespace(launch=started.update))
     assert run("ui", "--index", "i", "--port", "0", "--auth", "me:a:b").code == 0
     assert started == {"index": Path("i"), "host": "127.0.0.1", "port": 0, "auth": "me:a:b"}
     one_error_line(run("ui", "--auth", "me"), "USER:PASSWORD", code=2)
@@ -831,6 +836,7 @@ import signal, sys, time
 sys.path[:0] = sys.argv[1:3]
 from rag.cli import app
 from rag.index import indexer
+from rag.models import loading
 from fakes import CountingEncoder
 class Slow(CountingEncoder):
     def encode(self, texts):
@@ -838,7 +844,7 @@ class Slow(CountingEncoder):
         return super().encode(texts)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have switched it off
 indexer.BATCH = 2
-app.load_encoder = lambda config, meter: Slow()
+loading.load_encoder = lambda config, progress: Slow()
 sys.exit(app.run(sys.argv[3:]))
 """
 
@@ -931,7 +937,7 @@ def test_the_doctor_tells_of_the_checker_switched_off_left_out_or_damaged(monkey
         return next(finding for finding in rag.cli.doctor.examine(tmp_path) if finding.subject == "checker")
 
     assert told().detail.startswith("bytes as recorded")
-    monkeypatch.setattr(rag.models.cache, "CHECKER_WEIGHTS", tmp_path / "checker.safetensors")
+    monkeypatch.setattr(rag.models.trained, "CHECKER_WEIGHTS", tmp_path / "checker.safetensors")
     assert told().detail.startswith("absent")
     (tmp_path / "checker.safetensors").write_bytes(b"other")
     assert "set checker = false" in told().problem
@@ -939,8 +945,9 @@ def test_the_doctor_tells_of_the_checker_switched_off_left_out_or_damaged(monkey
     assert (told().detail, told().problem) == ("switched off", "")
 
 
-def test_search_shows_the_order_that_an_answer_reads(run, indexed, monkeypatch):
-    monkeypatch.setattr(app, "load_checker", lambda config, meter: FakeChecker("noon"))
+def test_search_shows_the_order_that_an_answer_reads(run, encoder, indexed, monkeypatch):
+    noon = FakeChecker("noon")
+    monkeypatch.setattr(loading, "load_search_models", lambda config, progress: SearchModels(encoder, noon))
     (first, *_) = json.loads(run("search", "cars at the expo", "--json").out)["hits"]
     found = [
         hit["score"] for hit in json.loads(run("search", "cars at the expo", "--json").out)["hits"] if "noon" in hit["text"]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import document
+from fakes import decided, document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,15 +20,13 @@ from rag.errors import ModelMissing, UsageError
 from rag.evaluate.figures import (
     MEANINGS,
     Outcome,
-    Question,
     details,
     evaluate,
     is_cited_throughout,
-    load_gold,
-    load_questions,
     measure,
     quotes_are_exact,
 )
+from rag.evaluate.gold import Question, load_gold, load_questions
 from rag.evaluate.measures import common_subsequence, holds, overlap, percentile, rouge_l, token_f1
 from rag.types import Answer, Citation, Claim, Hit, Passage, Status, Verdict
 
@@ -38,13 +36,13 @@ GOLD = Question("1", "How many?", True, ("2,500",), ("a.txt",), ("The expo had 2
 
 def answered(text="The expo had 2,500 exhibits [1].", *, source="a.txt", start=0, end=28, quote=None):
     doc = document(source, TEXT)
-    citation = Citation(1, source, "Expo", None, start, end, TEXT[start:end] if quote is None else quote, 1.0, doc.sha256)
+    citation = Citation(source, start, end, TEXT[start:end] if quote is None else quote, 1, "Expo", None, 1.0, doc.sha256)
     claim = Claim(text.replace(" [1]", ""), Verdict.SUPPORTED, 1.0, (1,))
     hit = Hit(Passage(doc, 0, 0, len(TEXT), "Expo"), 1, 1.0, 1.0, 1.0)
-    return Answer("q", "q", text, Status.ANSWERED, 0.9, (claim,), (citation,), (hit,))
+    return Answer("q", "q", text, Status.ANSWERED, decided(), (claim,), (citation,), (hit,))
 
 
-REFUSED = Answer("q", "q", "The articles do not say 2,500.", Status.REFUSED, 0.1)
+REFUSED = Answer("q", "q", "The articles do not say 2,500.", Status.REFUSED, decided(0.1))
 
 
 # Measures of words
@@ -268,7 +266,7 @@ def check_against(scorer, chance):
         )
 
     def citation(marker):
-        return Citation(marker, chance.choice(["a.txt", "d/b.txt", "c.txt"]), "t", None, 0, 1, text(), 1.0, "")
+        return Citation(chance.choice(["a.txt", "d/b.txt", "c.txt"]), 0, 1, text(), marker, "t", None, 1.0, "")
 
     outcomes = []
     for number in range(chance.randint(1, 12)):
@@ -283,7 +281,7 @@ def check_against(scorer, chance):
         )
         status = chance.choice([*Status])
         cited = tuple(citation(marker) for marker in range(1, chance.randint(0, 3) + 1))
-        answer = Answer("q", "q", text(), status, 0.5, citations=() if status is Status.REFUSED else cited)
+        answer = Answer("q", "q", text(), status, decided(0.5), citations=() if status is Status.REFUSED else cited)
         outcomes.append(Outcome(gold, None if chance.random() < 0.1 else answer, 0.0))
     if not any(outcome.question.answerable for outcome in outcomes):
         outcomes.append(Outcome(replace(GOLD, id="last"), REFUSED, 0.0))

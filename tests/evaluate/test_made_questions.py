@@ -8,7 +8,7 @@ from fakes import document, sentence_passages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.evaluate.figures import load_questions
+from rag.evaluate.gold import load_questions
 from rag.evaluate.made_questions import make_questions
 from rag.evaluate.measures import holds
 

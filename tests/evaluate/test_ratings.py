@@ -9,11 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fakes import decided
 from filelock import FileLock
 
 from rag.errors import StoreError, UsageError
 from rag.evaluate import ratings
-from rag.evaluate.figures import Outcome, load_gold
+from rag.evaluate.figures import Outcome
+from rag.evaluate.gold import load_gold
 from rag.evaluate.ratings import FILE, MAX_NOTE, rate
 from rag.types import Answer, Citation, Claim, Status, Verdict
 
@@ -21,7 +23,7 @@ HISTORY = [{"role": "user", "content": "Where?"}, {"role": "assistant", "content
 
 
 def citation(marker=1, quote="“It had 2,500 exhibits.”", **changes):
-    return replace(Citation(marker, "news/a.txt", "Expo", None, 0, len(quote), quote, 1.0, "0" * 64), **changes)
+    return replace(Citation("news/a.txt", 0, len(quote), quote, marker, "Expo", None, 1.0, "0" * 64), **changes)
 
 
 def answer(**changes):
@@ -30,7 +32,7 @@ def answer(**changes):
         "standalone_question": "How many?",
         "text": "There were 2,500 exhibits [1].",
         "status": Status.ANSWERED,
-        "answerability": 0.9,
+        "decision": decided(),
         "claims": (
             Claim("There were 2,500 exhibits.", Verdict.SUPPORTED, 1.0, (1,)),
             Claim("It flew.", Verdict.UNSUPPORTED, 0.0),

@@ -212,7 +212,7 @@ def test_of_a_hundred_files_each_changed_one_is_flagged_and_no_other(tmp_path):
                 os.utime(folder / source)
     with Reader.open(tmp_path / "index") as store:
         known = store.state()
-        cited = [Citation(1, source, "", None, 0, 1, "T", 1.0, known[source].sha256) for source in texts]
+        cited = [Citation(source, 0, 1, "T", 1, "", None, 1.0, known[source].sha256) for source in texts]
         assert {c.source: c.state for c in with_states(cited, store)} == expected
 
 

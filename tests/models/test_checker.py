@@ -7,7 +7,7 @@ from fakes import model_folder
 
 from rag.answer.quoting import VERIFIED
 from rag.errors import ModelDamaged
-from rag.models import cache
+from rag.models import trained
 from rag.models.checker import Checker
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def checker():
-    return Checker(cache.checker_weights(), model_folder(cache.CHECKER.base, "encoder"))
+    return Checker(trained.checker_weights(), model_folder(trained.CHECKER.base, "encoder"))
 
 
 def test_the_answer_is_found_in_the_text_that_holds_it_and_in_its_sentence(checker):
@@ -70,15 +70,15 @@ def test_text_never_becomes_a_control_token(checker, monkeypatch):
 def test_weights_of_another_network_are_one_error(tmp_path):
     from safetensors.torch import load_file, save_file
 
-    trained = load_file(cache.checker_weights())
-    trained.pop("answers.bias")
-    save_file(trained, tmp_path / "checker.safetensors")
+    tensors = load_file(trained.checker_weights())
+    tensors.pop("answers.bias")
+    save_file(tensors, tmp_path / "checker.safetensors")
     with pytest.raises(ModelDamaged, match="not those of the network"):
-        Checker(tmp_path / "checker.safetensors", model_folder(cache.CHECKER.base, "encoder"))
+        Checker(tmp_path / "checker.safetensors", model_folder(trained.CHECKER.base, "encoder"))
 
 
 def test_weights_that_do_not_load_are_one_error(tmp_path):
     bad = tmp_path / "checker.safetensors"
     bad.write_bytes(b"\0" * 100)
     with pytest.raises(ModelDamaged, match=r"the checker in .* does not load"):
-        Checker(bad, model_folder(cache.CHECKER.base, "encoder"))
+        Checker(bad, model_folder(trained.CHECKER.base, "encoder"))

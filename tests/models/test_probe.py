@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from test_generator import QUESTION, folder  # noqa: F401 - a fixture
 
 from rag.errors import ModelDamaged
-from rag.models import cache
+from rag.models import trained
 from rag.models.generator import CausalGenerator
 from rag.models.probe import AFTER, ASKED, Head, Probe
 
@@ -81,18 +81,18 @@ def test_a_damaged_probe_is_told(tmp_path):
 
 @pytest.mark.slow
 def test_the_real_chat_template_puts_as_many_tokens_after_the_question_as_the_probe_passes_over():
-    real = CausalGenerator(model_folder(cache.PROBE.base, "generator"))
+    real = CausalGenerator(model_folder(trained.PROBE.base, "generator"))
     ids = real.prompt_ids([{"role": "user", "content": "how many cars"}])["input_ids"][0]
     assert real._tokenizer.decode(ids[-AFTER - 3 :]) == "how many cars<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_the_weights_are_those_recorded_and_serve_one_generator(monkeypatch, tmp_path):
-    assert cache.probe_weights(cache.PROBE.base) == cache.PROBE_WEIGHTS
-    assert cache.PROBE_WEIGHTS.stat().st_size == cache.PROBE.bytes < 1_000_000
-    assert cache.probe_weights("another") is None
+    assert trained.probe_weights(trained.PROBE.base) == trained.PROBE_WEIGHTS
+    assert trained.PROBE_WEIGHTS.stat().st_size == trained.PROBE.bytes < 1_000_000
+    assert trained.probe_weights("another") is None
     other = tmp_path / "probe.safetensors"
-    monkeypatch.setattr(cache, "PROBE_WEIGHTS", other)
-    assert cache.probe_weights(cache.PROBE.base) is None
+    monkeypatch.setattr(trained, "PROBE_WEIGHTS", other)
+    assert trained.probe_weights(trained.PROBE.base) is None
     other.write_bytes(b"other")
     with pytest.raises(ModelDamaged, match="install again"):
-        cache.probe_weights(cache.PROBE.base)
+        trained.probe_weights(trained.PROBE.base)

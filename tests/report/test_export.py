@@ -8,6 +8,7 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
+from fakes import decided
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -58,7 +59,7 @@ MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 def citation(marker=1, quote="It had 2,500 exhibits.", **changes):
-    values = (marker, "news/a.txt", "The expo", "2024-09-06", 120, 120 + len(quote), quote, 1.0, "0" * 64)
+    values = ("news/a.txt", 120, 120 + len(quote), quote, marker, "The expo", "2024-09-06", 1.0, "0" * 64)
     return replace(Citation(*values), **changes)
 
 
@@ -68,7 +69,7 @@ def answer(**changes):
         "standalone_question": "How many exhibits?",
         "text": "The expo had 2,500 exhibits [1]. It was free [1][2].",
         "status": Status.PARTIAL,
-        "answerability": 0.9,
+        "decision": decided(),
         "claims": (
             Claim("The expo had 2,500 exhibits.", Verdict.SUPPORTED, 1.0, (1,)),
             Claim("It flew.", Verdict.UNSUPPORTED, 0.0),

@@ -255,12 +255,12 @@ def test_a_file_with_another_number_is_no_copy_of_the_sentence_cited():
     hits = collapse(hits_of(COPIES[0], changed, budget=40))
     cited = STORY[0]
     start = COPIES[0].text.index(cited)
-    citation = Citation(1, "a.txt", "t", None, start, start + len(cited), cited, 1.0, "0")
+    citation = Citation("a.txt", start, start + len(cited), cited, 1, "t", None, 1.0, "0")
     assert copies_of(citation, hits) == ()
 
 
 def cite(source: str, *copies: str) -> Citation:
-    one = Citation(1, source, "t", None, 0, 1, "x", 1.0, "0")
+    one = Citation(source, 0, 1, "x", 1, "t", None, 1.0, "0")
     return replace(one, copies=tuple(replace(one, source=copy) for copy in copies))
 
 

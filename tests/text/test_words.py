@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.text.words import STOP_WORDS, content_terms, content_words, initials, names, numbers, same_name, stem, words
+from rag.text.quantities import numbers
+from rag.text.terms import content_terms
+from rag.text.words import STOP_WORDS, content_words, initials, names, same_name, stem, words
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
-from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, document
+from fakes import FakeEncoder, ListRetriever, ScriptedGenerator, decided, document
 from hypothesis import given
 from hypothesis import strategies as st
 from payloads import Seen
 
 from rag.answer.assistant import Assistant
-from rag.types import Answer, Check, Citation, Claim, Found, Hit, Passage, State, Status, Verdict
+from rag.types import Answer, Check, CheckName, Citation, Claim, Found, Hit, Passage, State, Status, Verdict
 from rag.web import answer_html, source_html
 from rag.web.conversation import Conversation, Turn
 
@@ -41,14 +41,14 @@ PAYLOADS = [
 
 def citation(marker, quote, doc, **changes):
     start = doc.text.index(quote)
-    values = (marker, doc.source, doc.title, doc.published, start, start + len(quote), quote, 1.0, doc.sha256)
+    values = (doc.source, start, start + len(quote), quote, marker, doc.title, doc.published, 1.0, doc.sha256)
     return replace(Citation(*values), **changes)
 
 
 EXPO = replace(document("news/a.txt", TEXT, title="The expo"), published="2024-09-06")
 
 
-IN_PART = Check("words and meaning", False, "the articles say it only in part")
+IN_PART = Check(CheckName.WORDING, False, "the articles say it only in part")
 
 
 def answer(*, doc=EXPO, claims=None, **changes):
@@ -57,7 +57,7 @@ def answer(*, doc=EXPO, claims=None, **changes):
         "standalone_question": "How many exhibits?",
         "text": "The expo had 2,500 exhibits [1]. It was free [2].",
         "status": Status.ANSWERED,
-        "answerability": 0.9,
+        "decision": decided(),
         "claims": claims
         or (
             Claim("The expo had 2,500 exhibits.", Verdict.SUPPORTED, 1.0, (1,)),
@@ -72,13 +72,14 @@ def answer(*, doc=EXPO, claims=None, **changes):
 def refusal(**changes):
     """Refuse in the very words of the assistant, which are shown in part."""
     retriever = ListRetriever(EXPO, cosine=0.0)
-    said = Assistant(retriever, FakeEncoder(), ScriptedGenerator(), passages_read=1).ask("Who won?").text
-    assert "news/a.txt" in said
-    return answer(**{"status": Status.REFUSED, "citations": (), "text": said, **changes})
+    said = Assistant(retriever, FakeEncoder(), ScriptedGenerator(), passages_read=1).ask("Who won?")
+    assert "news/a.txt" in said.text
+    told = {"text": said.text, "reason": said.reason, "closest": answer().hits}
+    return answer(**{"status": Status.REFUSED, "citations": (), **told, **changes})
 
 
 def hostile(payload):
-    """Give a conversation that says a payload wherever data is shown."""
+    """Return a conversation that says a payload wherever data is shown."""
     doc = replace(document(payload, f"Before.\n{payload}\nAfter.", title=payload, sha256="0" * 64), published=payload)
     claims = (Claim(payload, Verdict.PARTLY, 0.5, (1,), (Check("x", False, payload),)),)
     answered = answer(doc=doc, claims=claims, citations=(citation(1, payload, doc),), standalone_question=payload)
@@ -170,11 +171,11 @@ def test_a_refusal_says_so_once_and_offers_the_closest_articles():
     assert "The opening" in html
 
 
-def test_a_refusal_names_an_article_once():
+def test_a_refusal_offers_what_its_answer_names_as_closest():
     doc = document("a.txt", TEXT)
-    hits = [Hit(Passage(doc, n, n, n + 1, "Expo"), n, 0.5, 0.8, 1.0) for n in range(1, 4)]
-    other = Hit(Passage(document("b.txt", TEXT), 0, 0, 4, "Expo"), 4, 0.5, 0.8, 1.0)
-    html, _, looked_at = answer_html.conversation([Turn("Who won?", refusal(hits=(*hits, other)))]).partition("<details")
+    hits = tuple(Hit(Passage(doc, n, n, n + 1, "Expo"), n, 0.5, 0.8, 1.0) for n in range(1, 5))
+    refused = refusal(hits=hits, closest=(hits[0], hits[3]))
+    html, _, looked_at = answer_html.conversation([Turn("Who won?", refused)]).partition("<details")
     assert "Read, not cited: 4" in looked_at
     assert re.findall(r'data-open="([^"]+)"', html) == ["0.h1", "0.h4"]
 

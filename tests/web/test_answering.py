@@ -11,9 +11,9 @@ from test_conversation import answer
 
 from rag.errors import ModelMissing, UsageError
 from rag.types import Options
-from rag.web.answering import FULL, LONGEST, STOPPED, Service, posed, retried
+from rag.web.answering import FULL, LONGEST, STOPPED, SharedAssistant, retried, with_question
 from rag.web.conversation import Conversation
-from rag.web.loading import Opening
+from rag.web.loading import BackgroundAssistant
 
 
 class Held:
@@ -39,14 +39,14 @@ class Held:
 
 
 def opened(assistant):
-    opening = Opening(lambda progress: assistant)
+    opening = BackgroundAssistant(lambda progress: assistant)
     opening.start()
     opening.assistant()
-    return Service(opening)
+    return SharedAssistant(opening)
 
 
 def asked(question="How many?"):
-    return posed(Conversation(), question)
+    return with_question(Conversation(), question)
 
 
 def last(steps):
@@ -66,7 +66,7 @@ def test_an_answer_comes_with_the_turns_before_it_as_history():
     service = opened(assistant)
     first = last(service.answer("a", asked(), Options()))
     assert not first.waiting
-    again = posed(Conversation((first,)), "And then?")
+    again = with_question(Conversation((first,)), "And then?")
     last(service.answer("a", again, Options(passages_read=3)))
     question, history, options = assistant.asked[1]
     assert question == "And then?"
@@ -172,9 +172,9 @@ def test_one_that_cannot_be_opened_leaves_the_old_one_in_place():
 
 def test_two_readers_never_begin_the_same_conversation():
     begun = Conversation()  # what a page gives to everybody
-    one, two = posed(begun, "One?"), posed(begun, "Two?")
+    one, two = with_question(begun, "One?"), with_question(begun, "Two?")
     assert len({begun.id, one.id, two.id}) == 3
-    assert posed(one, "And then?").id == one.id
+    assert with_question(one, "And then?").id == one.id
 
 
 def test_a_question_sent_twice_is_answered_once():

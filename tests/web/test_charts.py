@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from fakes import document, put, sentence_passages
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.index.writer import Writer
@@ -57,7 +57,7 @@ class Elements(HTMLParser):
 
 
 def bars(html):
-    """Give the label of each bar by what the dates that it stands for begin with."""
+    """Return the label of each bar by its ``data-month``."""
     return {a["data-month"]: a["aria-label"] for a in Elements(html).all("a")}
 
 
@@ -120,6 +120,7 @@ def test_without_any_date_there_is_a_sentence_instead(dates):
     assert charts.timeline(dates) == '<p class="note">No article has a date, so there is no time line.</p>'
 
 
+@settings(deadline=None)  # it holds the picture, not the speed of a busy machine
 @given(st.lists(st.dates().map(date.isoformat) | st.dates(date(2020, 1, 1), date(2025, 1, 1)).map(date.isoformat), min_size=1))
 def test_every_date_is_in_one_bar_inside_the_picture(dates):
     html = charts.timeline(dates)

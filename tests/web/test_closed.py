@@ -1,4 +1,4 @@
-"""What a page gives to nobody and takes from nobody: every address that Gradio has, asked in every wrong way. No browser."""
+"""What a page neither sends nor takes: every address that Gradio has is asked in every wrong way. No browser."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from browsing import EXPO, GRADIO, Scripted, free_port, indexed, page_of
+from browsing import EXPO, GRADIO, ROOT, Scripted, free_port, indexed, page_of
 
-import ui
+from rag.web.environment import prepare
 from rag.web.guard import MAX_UPLOAD
-from rag.web.loading import Opening
+from rag.web.loading import BackgroundAssistant
+from rag.web.serve import serve
 
 pytestmark = GRADIO
 
@@ -27,10 +28,10 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(home):
-    """Serve a page; gives what Gradio made of it."""
+    """Serve a page; yield what Gradio made of it."""
     (home / "secret.txt").write_text(SECRET, encoding="utf-8")
-    blocks = page_of(Opening(lambda progress: Scripted()), indexed(home, expo=EXPO.text))
-    ui.serve(blocks, host="127.0.0.1", port=free_port())
+    blocks = page_of(BackgroundAssistant(lambda progress: Scripted()), indexed(home, expo=EXPO.text))
+    serve(blocks, host="127.0.0.1", port=free_port())
     yield blocks
     blocks.close()
 
@@ -43,7 +44,7 @@ def page(served):
 
 @pytest.fixture(scope="module")
 def routes(served):
-    """Give every method and address of the application, with something in the place of each parameter."""
+    """Return every method and address of the application, with something in the place of each parameter."""
     found = {(method, re.sub(r"{[^}]*}", "x", path)) for path, methods in _flat(served.app.routes) for method in methods}
     assert len(found) > 40
     return sorted(found)
@@ -58,7 +59,7 @@ def _flat(routes):
 
 
 def targets(home):
-    files = [home / "secret.txt", home / "index" / "articles.db", home / "articles" / "expo.txt", Path(ui.__file__)]
+    files = [home / "secret.txt", home / "index" / "articles.db", home / "articles" / "expo.txt", ROOT / "ui.py"]
     files += [Path("/etc/passwd"), Path("/proc/self/environ"), Path("/proc/self/cmdline"), Path.home() / ".ssh" / "id_rsa"]
     for path in files:
         yield str(path)
@@ -121,12 +122,12 @@ def test_a_foreign_name_is_refused_at_every_address(page, routes):
 
 
 def test_a_foreign_page_is_refused_at_every_address_and_leaves_nothing(page, routes):
-    before = sorted(Path(ui.UPLOADS.name).rglob("*"))
+    before = sorted(prepare().rglob("*"))
     for method, path in routes:
         for origin in FOREIGN:
             answer = page.request(method, path, headers={"Origin": origin}, files={"files": b"x"} if method == "POST" else None)
             assert answer.status_code == 403, path
-    assert sorted(Path(ui.UPLOADS.name).rglob("*")) == before
+    assert sorted(prepare().rglob("*")) == before
 
 
 def test_nothing_runs_outside_the_queue(page):
@@ -138,15 +139,15 @@ def test_nothing_runs_outside_the_queue(page):
 
 
 def test_too_large_a_file_is_refused_and_leaves_nothing(page):
-    before = sorted(Path(ui.UPLOADS.name).rglob("*"))
+    before = sorted(prepare().rglob("*"))
     answer = page.post("/gradio_api/upload", files={"files": ("a.txt", b"x" * MAX_UPLOAD)})
     assert answer.status_code == 413
     assert page.post("/gradio_api/upload", files=[("files", (f"{n}.txt", b"x")) for n in range(1001)]).status_code in (400, 413)
-    assert sorted(Path(ui.UPLOADS.name).rglob("*")) == before
+    assert sorted(prepare().rglob("*")) == before
 
 
 def test_a_file_that_was_sent_is_given_to_nobody(page):
     (sent,) = page.post("/gradio_api/upload", files={"files": ("a.txt", SECRET.encode())}).json()
-    assert Path(sent).is_relative_to(ui.UPLOADS.name)
+    assert Path(sent).is_relative_to(prepare())
     assert page.get(f"/gradio_api/file={sent}").status_code == 403
     Path(sent).unlink()

@@ -1,4 +1,4 @@
-"""What a browser keeps of a chat, and what it may give back."""
+"""What a browser keeps of a chat, and what is taken back from it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import json
 from dataclasses import replace
 
 import pytest
-from fakes import document
+from fakes import decided, document
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.types import Answer, Citation, Claim, Found, Hit, Passage, State, Status, Verdict
-from rag.web.conversation import LEFT, MAX_KEPT_CHARS, Conversation, Turn, light, messages, read, whole, written
+from rag.web.conversation import (
+    LEFT,
+    MAX_KEPT_CHARS,
+    Conversation,
+    Turn,
+    chat_history,
+    from_json,
+    to_json,
+    with_texts,
+    without_texts,
+)
 
 EXPO = document("expo.txt", "The expo opened. It had 2,500 exhibits. Entry was free.")
 COPY = document("copy.txt", "Elsewhere. It had 2,500 exhibits.")
@@ -20,7 +30,7 @@ QUOTE = "It had 2,500 exhibits."
 
 def cited(of, **changes):
     at = of.text.index(QUOTE)
-    return replace(Citation(1, of.source, of.title, None, at, at + len(QUOTE), QUOTE, 1.0, of.sha256), **changes)
+    return replace(Citation(of.source, at, at + len(QUOTE), QUOTE, 1, of.title, None, 1.0, of.sha256), **changes)
 
 
 def answer():
@@ -32,7 +42,7 @@ def answer():
         "How many?",
         f"{QUOTE[:-1]} [1].",
         Status.ANSWERED,
-        0.9,
+        decided(),
         (Claim(QUOTE, Verdict.SUPPORTED, 1.0, (1,)),),
         (cited(EXPO, copies=(cited(COPY),)),),
         (hit,),
@@ -49,16 +59,16 @@ def find(*documents):
 
 
 def test_a_conversation_comes_back_as_it_was():
-    kept = written(light(SAID))
+    kept = to_json(without_texts(SAID))
     assert EXPO.text not in kept
-    again = whole(read(kept), find(EXPO, COPY))
+    again = with_texts(from_json(kept), find(EXPO, COPY))
     first = replace(SAID.turns[0], answer=replace(answer(), prompt=()))
     assert again == replace(SAID, turns=(first, SAID.turns[1]))
 
 
 def test_a_place_in_an_article_that_is_another_now_is_said_to_have_changed():
     other = document("expo.txt", f"Rewritten. {QUOTE}")
-    back = whole(read(written(light(SAID))), find(other)).turns[0].answer
+    back = with_texts(from_json(to_json(without_texts(SAID))), find(other)).turns[0].answer
     assert back.hits == ()
     assert [c.state for c in back.citations] == [State.CHANGED]
     assert back.citations[0].quote == QUOTE
@@ -66,20 +76,20 @@ def test_a_place_in_an_article_that_is_another_now_is_said_to_have_changed():
 
 
 def test_a_place_in_an_article_that_is_gone_is_said_to_be_missing():
-    back = whole(read(written(light(SAID))), find(COPY)).turns[0].answer
+    back = with_texts(from_json(to_json(without_texts(SAID))), find(COPY)).turns[0].answer
     assert [c.state for c in back.citations] == [State.MISSING]
 
 
 def test_what_was_waiting_when_the_page_was_left_is_over():
     asked = Conversation((Turn("How many?", waiting="Reading…"),))
-    assert read(written(light(asked))).turns == (Turn("How many?", problem=LEFT),)
+    assert from_json(to_json(without_texts(asked))).turns == (Turn("How many?", problem=LEFT),)
 
 
 def test_a_long_conversation_loses_its_oldest_turns():
     turns = tuple(Turn(f"{n} {'x' * 1900}") for n in range(400))
-    kept = written(Conversation(turns))
+    kept = to_json(Conversation(turns))
     assert len(kept) <= MAX_KEPT_CHARS
-    assert read(kept).turns[-1] == turns[-1]
+    assert from_json(kept).turns[-1] == turns[-1]
 
 
 @pytest.mark.parametrize(
@@ -94,16 +104,16 @@ def test_a_long_conversation_loses_its_oldest_turns():
 )
 def test_what_is_no_conversation_is_refused(change):
     with pytest.raises(ValueError, match=r"."):
-        read(json.dumps(change(json.loads(written(light(SAID))))))
+        from_json(json.dumps(change(json.loads(to_json(without_texts(SAID))))))
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_places_that_a_browser_made_up_lead_nowhere_else(start, end):
     turn = replace(SAID.turns[0], answer=replace(answer(), citations=(cited(EXPO, start=start, end=end),)))
-    back = whole(read(written(light(Conversation((turn,))))), find(EXPO, COPY)).turns[0].answer
+    back = with_texts(from_json(to_json(without_texts(Conversation((turn,))))), find(EXPO, COPY)).turns[0].answer
     (one,) = back.citations
     assert one.state is State.CHANGED or EXPO.text[one.start : one.end] == QUOTE
 
 
 def test_only_what_was_answered_is_history():
-    assert [message["content"] for message in messages(SAID.turns)] == ["How many?", f"{QUOTE[:-1]} [1]."]
+    assert [message["content"] for message in chat_history(SAID.turns)] == ["How many?", f"{QUOTE[:-1]} [1]."]

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from rag.errors import ModelMissing
-from rag.web.loading import LOADING, Opening, problem
+from rag.web.loading import LOADING, BackgroundAssistant, problem
 
 
 def test_it_says_how_far_it_is_and_gives_the_assistant_in_the_end():
@@ -20,7 +20,7 @@ def test_it_says_how_far_it_is_and_gives_the_assistant_in_the_end():
         assert go_on.wait(5)
         return "assistant"
 
-    opening = Opening(open_assistant)
+    opening = BackgroundAssistant(open_assistant)
     assert opening.state == LOADING
     opening.start()
     assert told.wait(5)
@@ -36,7 +36,7 @@ def test_what_goes_wrong_is_told_to_everybody_who_asks():
     def open_assistant(progress):
         raise ModelMissing("the encoder is not there; run `rag models --fetch`")
 
-    opening = Opening(open_assistant)
+    opening = BackgroundAssistant(open_assistant)
     opening.start()
     for _ in range(2):
         with pytest.raises(ModelMissing):

@@ -14,9 +14,10 @@ import httpx
 import pytest
 from browsing import EXPO, GRADIO, PAYLOAD, ROOT, Reader, Scripted, free_port, indexed, page_of, served, served_for_real
 
-import ui
 from rag.errors import IndexMissing, ModelMissing, UsageError
-from rag.web.loading import Opening
+from rag.web.environment import prepare
+from rag.web.loading import BackgroundAssistant
+from rag.web.serve import launch, serve
 
 pytestmark = GRADIO
 
@@ -68,7 +69,8 @@ def test_the_settings_are_closed(address):
 
 
 def test_settings_of_the_environment_do_not_count(tmp_path):
-    code = "import os, ui; print(*(f'{n} {v}' for n, v in sorted(os.environ.items()) if n.startswith('GRADIO_')))"
+    shown = "print(*(f'{n} {v}' for n, v in sorted(os.environ.items()) if n.startswith('GRADIO_')))"
+    code = f"import os; from rag.web.environment import prepare; prepare(); {shown}"
     hostile = {"GRADIO_SHARE": "True", "GRADIO_ALLOWED_PATHS": "/", "GRADIO_SERVER_NAME": "0.0.0.0", "PYTHONPATH": str(ROOT)}
     hostile |= {"GRADIO_TEMP_DIR": str(tmp_path)}
     done = subprocess.run(
@@ -81,7 +83,7 @@ def test_settings_of_the_environment_do_not_count(tmp_path):
 
 
 def test_only_this_user_can_look_at_what_was_sent():
-    assert Path(ui.UPLOADS.name).stat().st_mode & 0o777 == 0o700
+    assert prepare().stat().st_mode & 0o777 == 0o700
 
 
 def test_a_login_guards_everything():
@@ -101,24 +103,24 @@ def test_the_page_starts_behind_a_proxy_that_is_not_there(monkeypatch):
 
 
 def test_a_page_for_other_machines_needs_a_login(tmp_path):
-    page = page_of(Opening(lambda progress: Scripted()), indexed(tmp_path, expo=EXPO.text))
+    page = page_of(BackgroundAssistant(lambda progress: Scripted()), indexed(tmp_path, expo=EXPO.text))
     with pytest.raises(UsageError, match="--auth USER:PASSWORD"):
-        ui.serve(page, host="0.0.0.0", port=free_port())
+        serve(page, host="0.0.0.0", port=free_port())
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(tmp_path):
-    page = page_of(Opening(lambda progress: Scripted()), indexed(tmp_path, expo=EXPO.text))
+    page = page_of(BackgroundAssistant(lambda progress: Scripted()), indexed(tmp_path, expo=EXPO.text))
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
         with pytest.raises(UsageError, match=f"rag ui --port {port + 1}"):
-            ui.serve(page, host="127.0.0.1", port=port)
+            serve(page, host="127.0.0.1", port=port)
 
 
 def test_a_missing_index_is_told_before_anything_starts(tmp_path):
     with pytest.raises(IndexMissing, match="rag index"):
-        ui.launch(index=tmp_path)
+        launch(index=tmp_path)
 
 
 # In a browser

@@ -16,10 +16,10 @@ from rag.answer.assistant import Assistant
 from rag.index.reader import Reader
 from rag.search.hybrid import HybridRetriever
 from rag.types import Options
-from rag.web.answering import Service, posed
+from rag.web.answering import SharedAssistant, with_question
 from rag.web.conversation import Conversation
 from rag.web.library import ADDED, Library
-from rag.web.loading import Opening
+from rag.web.loading import BackgroundAssistant
 
 pytestmark = pytest.mark.long
 
@@ -28,7 +28,7 @@ WARM = 10  # updates, with a fifth of all questions, after which nothing may gro
 
 
 def held():
-    """Give the process's resident bytes, open files and threads."""
+    """Return the process's resident bytes, open files and threads."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE"), len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
@@ -42,10 +42,10 @@ def test_nothing_grows_over_many_questions_updates_and_files(tmp_path, monkeypat
     store = Reader.open(index)
     generator = ScriptedGenerator("The expo had 7 exhibits in 8 halls.")
     assistant = Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=8)
-    opening = Opening(lambda progress: assistant)
+    opening = BackgroundAssistant(lambda progress: assistant)
     opening.start()
     opening.assistant()
-    service, library = Service(opening), Library(index, lambda: encoder)
+    service, library = SharedAssistant(opening), Library(index, lambda: encoder)
     sent, answered = tmp_path / "sent", 0
     for number in range(UPDATES):
         for each in range(FILES // UPDATES):
@@ -58,7 +58,7 @@ def test_nothing_grows_over_many_questions_updates_and_files(tmp_path, monkeypat
             time.sleep(0.001)
         assert not library.state.problem
         for each in range(QUESTIONS // UPDATES):
-            conversation = posed(Conversation(), f"How many exhibits did the expo have in story {each}?")
+            conversation = with_question(Conversation(), f"How many exhibits did the expo have in story {each}?")
             *_, ended = service.answer(f"reader {each}", conversation, Options())
             answered += bool(ended.turns[-1].answer)
         generator.prompts.clear()

@@ -1,4 +1,4 @@
-"""A file of questions to a line of JSON each, in order; one that cannot be answered gives a line that says why."""
+"""Answer a file of questions: one JSON object for each, in order; a question that fails gives one that says why."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ STANDARD_INPUT = "-"
 
 
 def read_lines(path: Path) -> tuple[Iterable[bytes], int]:
-    """Give lines, and how many hold anything; standard input is taken as it comes, and the number is 0.
+    """Return the lines of a file and their number; of standard input the lines as they come, and 0.
 
-    :raises UsageError: the file cannot be read, or holds nothing.
+    :raises UsageError: the file cannot be read, or has only blank lines.
     """
     if str(path) == STANDARD_INPUT:
         return sys.stdin.buffer, 0
@@ -38,7 +38,7 @@ def read_lines(path: Path) -> tuple[Iterable[bytes], int]:
 def answers(
     assistant: Assistant, lines: Iterable[bytes], as_record: Callable[..., dict[str, Any]] = answer_record
 ) -> Iterator[dict[str, Any]]:
-    """Yield the record of each line that holds anything: an answer as ``as_record`` gives it, or an object with ``error``."""
+    """Yield a record for each line that is not blank: what ``as_record`` makes of its answer, or an object with ``error``."""
     return (_record(assistant, line, as_record) for line in lines if line.strip())
 
 
