@@ -200,32 +200,33 @@ def tests_of(path: Path) -> list[str]:
     return [*([own] if (ROOT / own).exists() else []), *TESTS.get(path.stem, TESTS[path.parent.name])]
 
 
-def passes(folder: Path, tests: Sequence[str], limit: float | None = None) -> bool:
-    """Say whether the tests pass in a copy of the repository, within so many seconds."""
+def verdict(folder: Path, tests: Sequence[str], limit: float | None = None) -> str:
+    """Run tests in a copy of the repository, for so many seconds at most.
+
+    A change ``survives`` where all pass and is ``noticed`` where one fails; where they take too long there is ``no end``.
+    """
     marks, names = LEFT_OUT
     options = ["-x", "-q", "-m", f"not ({marks})", "-k", f"not ({names})", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit, check=False)  # noqa: S603
     except subprocess.TimeoutExpired:
-        return False
+        return "no end"
     if done.returncode > 2:  # pytest itself failed
         raise SystemExit(done.stdout + done.stderr)
-    return done.returncode == 0
+    return "noticed" if done.returncode else "survives"
 
 
-def tried(folder: Path, made: Sequence[tuple[Path, Change, str]], limit: float) -> Iterator[tuple[str, Change, bool]]:
-    """Yield each change with its place and whether it survives."""
+def tried(folder: Path, made: Sequence[tuple[Path, Change, str]], limit: float) -> Iterator[tuple[str, Change, str]]:
+    """Yield each change with its place and its verdict."""
     for number, (path, change, source) in enumerate(made, start=1):
         original = path.read_bytes()
         path.write_text(source, encoding="utf-8")
-        survives = passes(folder, tests_of(path), limit)
+        said = verdict(folder, tests_of(path), limit)
         path.write_bytes(original)
         place = f"{path.relative_to(folder)}:{change.line}"
-        print(
-            f"{number}/{len(made)} {'SURVIVES' if survives else 'noticed'} {place} {change.what}", file=sys.stderr, flush=True
-        )
-        yield place, change, survives
+        print(f"{number}/{len(made)} {said}: {place} {change.what}", file=sys.stderr, flush=True)
+        yield place, change, said
 
 
 def main(number: int) -> None:
@@ -238,21 +239,23 @@ def main(number: int) -> None:
             elif not path.name.startswith(".") and path.name != "index":
                 (folder / path.name).symlink_to(path)
         started = time.perf_counter()
-        if not passes(folder, sorted({test for tests in TESTS.values() for test in tests})):
+        if verdict(folder, sorted({test for tests in TESTS.values() for test in tests})) != "survives":
             raise SystemExit("the tests fail before anything is changed")
         limit = LIMIT * (time.perf_counter() - started)
         made, there_are = chosen(folder / "rag", number)
         results = list(tried(folder, made, limit))
-    survivors = [(place, change) for place, change, survives in results if survives]
-    of_sort, kept = Counter(change.sort for _, change, _ in results), Counter(change.sort for _, change in survivors)
+    survivors = [(place, change) for place, change, said in results if said == "survives"]
+    counts = Counter((change.sort, said) for _, change, said in results)
     print("# Rules that no test holds\n")
     share = len(survivors) / len(results)
     print(f"`make mutants MUTANTS={number}`, {date.today()}. Of {there_are:,} possible changes to the answering logic,")
     print(f"{len(results)} were drawn and tried, as many of each sort; {len(survivors)} survive ({share:.0%}).\n")
-    table(["what was changed", "tried", "survive"], [[sort, str(of_sort[sort]), str(kept[sort])] for sort in sorted(of_sort)])
+    verdicts = ("survives", "noticed", "no end")
     table(
-        ["survives at", "changed"], [[place, change.what.replace("|", "\\|").replace("\n", " ")] for place, change in survivors]
+        ["what was changed", *verdicts], [[s, *(str(counts[s, v]) for v in verdicts)] for s in sorted({s for s, _ in counts})]
     )
+    rows = [[place, change.what.replace("|", "\\|").replace("\n", " ")] for place, change in survivors]
+    table(["survives at", "changed"], rows)
 
 
 if __name__ == "__main__":

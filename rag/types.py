@@ -73,7 +73,7 @@ class Found:
     places: tuple[tuple[int, float], ...] = ()
 
     def within(self, start: int, end: int) -> float:
-        """Give the probability that the answer is there and begins at the characters from ``start`` to before ``end``."""
+        """Return the probability that the answer is there and begins at the characters from ``start`` to before ``end``."""
         return self.probability * sum(p for at, p in self.places if start <= at < end)
 
 
@@ -340,7 +340,7 @@ class Scope:
 
     @property
     def is_everything(self) -> bool:
-        """Say whether nothing is left out."""
+        """Return whether nothing is left out."""
         return self == EVERYTHING
 
 
@@ -372,14 +372,14 @@ class Encoder(Protocol):
         """Name the weights (with their hash) and the pooling."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give ``(n, dim)`` vectors of length 1, in the order of ``texts``."""
+        """Return ``(n, dim)`` vectors of length 1, in the order of ``texts``."""
 
 
 class Retriever(Protocol):
     """A question to passages."""
 
     def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
-        """Give at most ``top_k`` hits from the articles of the scope, best first; empty when nothing matches at all."""
+        """Return at most ``top_k`` hits from the articles of the scope, best first; empty when nothing matches at all."""
 
 
 class Finder(Protocol):
@@ -393,7 +393,7 @@ class Verifier(Protocol):
     """Claim and evidence to a verdict."""
 
     def verify(self, claim: str, evidence: str) -> float:
-        """Give the probability (0..1) that the claim follows from the evidence."""
+        """Return the probability (0..1) that the claim follows from the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
