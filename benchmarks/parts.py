@@ -19,9 +19,10 @@ from rag.index.indexer import index_folder
 from rag.index.reader import Reader
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
+from rag.protocols import Generator, Written
 from rag.report.record import json_line
 from rag.search.reranking import retriever_over
-from rag.types import Found, Generator, Message, Written
+from rag.types import Found, Message
 
 
 class Kept:

@@ -15,7 +15,8 @@ from rag.errors import CorpusError
 from rag.files.folder import Note, read_file, source_name
 from rag.files.sandbox import Extractor
 from rag.models import cache
-from rag.types import EVERYTHING, Decision, Document, Found, Hit, Passage, Written
+from rag.protocols import Written
+from rag.types import EVERYTHING, Decision, Document, Found, Hit, Passage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

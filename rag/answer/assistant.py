@@ -23,9 +23,10 @@ from rag.index.file_state import with_states
 from rag.index.reader import Reader
 from rag.models.cache import silent
 from rag.models.loading import load_answer_models
+from rag.protocols import Written
 from rag.search.followup import check_question, standalone
 from rag.search.reranking import retriever_over
-from rag.types import AS_CONFIGURED, Written
+from rag.types import AS_CONFIGURED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
     from rag.config import Config
     from rag.models.fetch import Progress
-    from rag.types import Answer, Encoder, Generator, Message, Options, Retriever, Verifier
+    from rag.protocols import Encoder, Generator, Retriever, Verifier
+    from rag.types import Answer, Message, Options
 
 MAX_NEW_TOKENS = 96
 NOTHING_WRITTEN = Written("", 0.0)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.answer.evidence import Evidence, Sentence
-    from rag.types import Encoder
+    from rag.protocols import Encoder
 
 SUPPORTED = 0.6  # a claim with at least this support is published as it stands
 PARTLY = 0.4  # a claim with less support than this is not published

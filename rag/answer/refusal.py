@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from rag.answer.evidence import Evidence
     from rag.answer.statements import Statement
-    from rag.types import Hit, Written
+    from rag.protocols import Written
+    from rag.types import Hit
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rag.types import Document, Encoder, Passage
+    from rag.protocols import Encoder
+    from rag.types import Document, Passage
 
 BATCH = 512  # passages that are embedded and committed together
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.index.reader import Reader
-    from rag.types import Encoder, Scope
+    from rag.protocols import Encoder
+    from rag.types import Scope
 
 CANDIDATES = 50  # hits that each search contributes; deeper lists change no fused rank that is read
 RRF_K = 60  # as in Cormack, Clarke and Büttcher 2009
@@ -25,7 +26,7 @@ DEEPEST = 3200  # hits of each search at most, where copies fill the lists: 100 
 
 
 class HybridRetriever:
-    """A :class:`rag.types.Retriever` over an open store; follows what is committed while it is open."""
+    """A :class:`rag.protocols.Retriever` over an open store; follows what is committed while it is open."""
 
     def __init__(self, store: Reader, folder: Path, encoder: Encoder) -> None:
         """Load the vectors of the index in ``folder``.

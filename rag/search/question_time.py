@@ -19,7 +19,8 @@ from rag.types import EVERYTHING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rag.types import Hit, Retriever, Scope
+    from rag.protocols import Retriever
+    from rag.types import Hit, Scope
 
 NUDGE = 1.1  # of a score: some six places at the top
 POOL, DEEP_POOL = 50, 800  # hits from which those of the time asked for are taken
@@ -151,7 +152,7 @@ def remark(asked: Asked, hits: Sequence[Hit]) -> str:
 
 
 class DatedRetriever:
-    """A :class:`rag.types.Retriever` over another, which heeds the time that a question speaks of."""
+    """A :class:`rag.protocols.Retriever` over another, which heeds the time that a question speaks of."""
 
     def __init__(self, retriever: Retriever, today: Callable[[], date] = date.today) -> None:
         self._retriever = retriever

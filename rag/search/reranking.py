@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rag.index.reader import Reader
-    from rag.types import Encoder, Finder, Hit, Retriever, Scope
+    from rag.protocols import Encoder, Finder, Retriever
+    from rag.types import Hit, Scope
 
 READ = 20  # hits that the finder looks at, about 15 ms each; from further down few could rise among the eight that are read
 # The weight of the finder's ranking. At 1, multi-hop questions about news lose 2 hits in a hundred among the first four.
@@ -31,7 +32,7 @@ def retriever_over(store: Reader, folder: Path, encoder: Encoder, finder: Finder
 
 
 class RerankingRetriever:
-    """A :class:`rag.types.Retriever` over another, with a finder."""
+    """A :class:`rag.protocols.Retriever` over another, with a finder."""
 
     def __init__(self, retriever: Retriever, finder: Finder) -> None:
         self._retriever = retriever

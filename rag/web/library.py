@@ -25,7 +25,8 @@ from rag.index.indexer import Summary, files_of, index_folder
 from rag.index.pace import Pace
 from rag.index.reader import Reader
 from rag.index.sqlite_file import replace_durably
-from rag.types import Encoder, State
+from rag.protocols import Encoder
+from rag.types import State
 from rag.web.loading import problem
 
 if TYPE_CHECKING:

@@ -22,10 +22,11 @@ from rag.index.passages import split
 from rag.index.writer import Writer
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.protocols import Written
 from rag.search.followup import MAX_QUESTION_CHARS, check_question
 from rag.search.hybrid import HybridRetriever
 from rag.search.reranking import RerankingRetriever
-from rag.types import EVERYTHING, Answer, Message, Options, Scope, Status, Written
+from rag.types import EVERYTHING, Answer, Message, Options, Scope, Status
 
 EXPO = document(
     "expo.txt",
