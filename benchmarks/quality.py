@@ -30,7 +30,7 @@ from rag.config import load_config
 from rag.evaluate.figures import MEANINGS, Outcome, details, evaluate, measure
 from rag.evaluate.gold import Question, load_questions
 from rag.evaluate.measures import holds, overlap
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.cache import ensure
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
@@ -132,7 +132,7 @@ def found_at(hits: Sequence[Hit], question: Question, depth: int, rank: str) -> 
 def retrieval_row(name: str, index: Path, questions: Sequence[Question], parts: Parts) -> list[str]:
     """Measure how often a gold article is among the best passages of either search, of both fused, and of those reranked."""
     known = [q for q in questions if q.answerable and q.evidence and not q.history]
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         searched = HybridRetriever(store, index, parts.encoder)
         hits = [searched.retrieve(q.question, top_k=50) for q in known]
         reranked = hits
@@ -155,7 +155,7 @@ def scifact(folder: Path, index: Path, parts: Parts) -> list[str]:
         gold.setdefault(query, set()).add(document)
     queries = [json.loads(line) for line in (folder / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
     gains: dict[str, list[float]] = {"dense": [], "BM25": [], "fused": [], "reranked": []}
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         searched = HybridRetriever(store, index, parts.encoder)
         reranker = RerankingRetriever(searched, parts.checker) if parts.checker else None
         for query in queries:

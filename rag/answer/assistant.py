@@ -20,7 +20,7 @@ from rag.answer.publish import Inquiry, beginning, published, refused
 from rag.answer.quoting import in_own_words, with_nearest
 from rag.config import load_config
 from rag.index.file_state import with_states
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.cache import silent
 from rag.models.loading import load_answer_models
 from rag.protocols import Written
@@ -56,7 +56,7 @@ class Assistant:
         generator: Generator,
         *,
         verifier: Verifier | None = None,
-        store: Store | None = None,
+        store: Reader | None = None,
         passages_read: int,
         follow_ups: bool = True,
     ) -> None:
@@ -81,7 +81,7 @@ class Assistant:
         :raises RagError: the index or a model cannot be had; the message says which command helps.
         """
         config = config or load_config(index=index)
-        store = Store.open(config.index)
+        store = Reader.open(config.index)
         try:
             models = load_answer_models(config, progress)
             return cls(

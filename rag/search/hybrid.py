@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.protocols import Encoder
     from rag.types import Scope
 
@@ -28,7 +28,7 @@ DEEPEST = 3200  # hits of each search at most, where copies fill the lists: 100 
 class HybridRetriever:
     """A :class:`rag.protocols.Retriever` over an open store; follows what is committed while it is open."""
 
-    def __init__(self, store: Store, folder: Path, encoder: Encoder) -> None:
+    def __init__(self, store: Reader, folder: Path, encoder: Encoder) -> None:
         """Load the vectors of the index in ``folder``.
 
         :raises IndexMismatch: another encoder made the index.

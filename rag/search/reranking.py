@@ -16,7 +16,7 @@ from rag.types import EVERYTHING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.protocols import Encoder, Finder, Retriever
     from rag.types import Hit, Scope
 
@@ -25,7 +25,7 @@ READ = 20  # hits that the finder looks at, about 15 ms each; from further down 
 WEIGHT = 0.5
 
 
-def retriever_over(store: Store, folder: Path, encoder: Encoder, finder: Finder | None) -> Retriever:
+def retriever_over(store: Reader, folder: Path, encoder: Encoder, finder: Finder | None) -> Retriever:
     """Search an open index in every way there is; without a ``finder`` the hits stay as the searches rank them."""
     retriever = DatedRetriever(HybridRetriever(store, folder, encoder))
     return RerankingRetriever(retriever, finder) if finder else retriever
