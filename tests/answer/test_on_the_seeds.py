@@ -1,8 +1,8 @@
 """The rules of answering on whole articles: the drafts that the generator once wrote about the seeds, checked anew.
 
 A draft, and how sure the model was of it, are kept for each question of ``tests/data/questions.jsonl``; the encoder is a bag of
-words, so the figures are not those of the product. They are exact: a change of a rule or a constant moves some of them, and then
-``benchmarks/quality.py`` must say whether the product became better. Put the new figures here with the change that made them.
+words, so the figures are not those of the product. They are exact: a change of a rule or constant moves some of them. Then
+``benchmarks/quality.py`` must say whether the product became better; put the new figures here, with the change that made them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeChecker, FakeEncoder, count_words
+from rag.index.reader import Reader
 
 from rag.answer.assistant import Assistant
 from rag.evaluate.figures import evaluate
 from rag.evaluate.gold import load_questions
 from rag.index.indexer import index_folder
-from rag.index.store import Store
 from rag.protocols import Written
 from rag.search.reranking import retriever_over
 
@@ -46,7 +46,7 @@ def outcomes(tmp_path_factory):
     kept = {line["id"]: (line["draft"], line["surprisal"], line["known"]) for line in lines}
     drafts = {question.question: kept[question.id] for question in questions if question.id in kept}
     asked = []
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         checker = FakeChecker()
         retriever = retriever_over(store, index, encoder, checker)
         assistant = Assistant(retriever, encoder, Kept(drafts), verifier=checker, passages_read=8)
