@@ -128,6 +128,11 @@ def _lands_of(word: str) -> frozenset[int]:
     return LANDS_OF.get(word, frozenset()) | LANDS_OF.get(stem(word), frozenset())
 
 
+def is_land(word: str) -> bool:
+    """Say whether a lower-case word names a country, a well-known land or city, or its people."""
+    return bool(_lands_of(word))
+
+
 def same_name(one: str, other: str) -> bool:
     """Say whether two lower-case words name the same place or people, as ``china`` and ``chinese`` do."""
     if one == other or stem(one) == stem(other):
