@@ -1,8 +1,8 @@
-"""What a reader asks: checked, and understood with the questions before it.
+"""Check what a reader asks, and understand it with the questions before it.
 
-A question that leans on the chat is made to stand alone by rule. Where the one before names a single thing, that thing takes
-the place of the pronoun; else the one before is added in brackets. What the assistant said is never read: it could carry a
-mistake on.
+A question that leans on the chat is made to stand alone by rule. Where the question before names one thing or person that fits
+the pronoun, its name replaces the pronoun; else the question before is added in brackets. What the assistant said is never read:
+it could carry a mistake on.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
-from rag.search.leaning import PRONOUN, leans
+from rag.search.leaning import ASKS_FOR_THING, leans, points_back
 from rag.text.words import STOP_WORDS, is_land, names, words
 
 if TYPE_CHECKING:
@@ -20,33 +20,34 @@ if TYPE_CHECKING:
     from rag.types import Message
 
 MAX_QUESTION_CHARS = 2000
-TURNS_READ = 4  # questions back, when each leans on the one before
-JOINERS = "\u200c\u200d"  # invisible, and part of words in Persian, Urdu and Hindi, and of emoji
+TURNS_READ = 4  # so many earlier questions are read when each leans on the one before
+JOINERS = "\u200c\u200d"  # invisible characters that belong to words in Persian, Urdu and Hindi, and to emoji
 
 # Pronouns that the name of a single thing or person may replace. "Them", "their" and "her" are left as they are.
 OF_A_THING = {"it": "{}", "its": "{}'s"}
 OF_A_PERSON = {"he": "{}", "him": "{}", "she": "{}", "his": "{}'s"}
-# "Ahsan Iqbal", "the United States"; with a noun, where the name alone would be of a place: "the Taizhou expo".
+# "Ahsan Iqbal", "the United States"; with its noun where the name alone would mean a place: "the Taizhou expo".
 NAMED = re.compile(
     r"(?:\b(?P<the>the) )?\b(?P<name>[A-Z][\w’'-]*(?P<more>(?:(?: of(?: the)?)? [A-Z][\w’'-]*)*))(?P<noun> [a-z]+)?"
 )
-# Behind one of these a name says where or whose: "the mayor of Paris" is no Paris.
-BEFORE_PLACE = re.compile(r"\b(?:in|of|at|near|from|off|to|for|against|with|by|on|around|outside|inside)(?: the)? $", re.IGNORECASE)
-ASKS_FOR_THING = re.compile(r"^(?:\w+ )?(?:which|what) (?!(?:is|are|was|were|do|does|did|has|have|had|will|would|can)\b)", re.IGNORECASE)
+# A name behind one of these says where or whose: "the mayor of Paris" is not Paris.
+BEFORE_PLACE = re.compile(
+    r"\b(?:in|of|at|near|from|off|to|for|against|with|by|on|around|outside|inside)(?: the)? $", re.IGNORECASE
+)
 WHO_IS = re.compile(r"who(?:['’]s| is| was) ", re.IGNORECASE)
 ASKS_FOR_PERSON = re.compile(r"^(?:\w+ )?(?:who|whom|whose|which)\b", re.IGNORECASE)
-# Words in the names of organisations, places and works, which have no "she".
+# A name with one of these words is of an organisation, a place or a work: "she" does not stand for it.
 OF_NO_PERSON = frozenset(
     "the new north south east west port san saint st lake mount mt cape fort los las el great upper lower united national "
     "international bank motors motor city university college school company group corporation corp inc ltd plc party court "
     "ministry council union club airlines airways air railways power energy steel oil gas street road river sea island islands "
     "bridge canal park valley republic kingdom states church hospital museum festival cup games league prize award times post "
-    "expo fair river bay beach hotel tower airport station county state government parliament army navy police news media".split()
+    "expo fair bay beach hotel tower airport station county state government parliament army navy police news media".split()
 )
 
 
 def check_question(question: str) -> str:
-    """Give the question without surrounding space and control characters.
+    """Return the question without surrounding space and control characters.
 
     :raises UsageError: it is no text, holds no letter or digit, or is longer than ``MAX_QUESTION_CHARS``.
     """
@@ -66,7 +67,7 @@ def is_turn(turn: object) -> bool:
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:
-    """Give a question that can be understood without the chat.
+    """Return a question that can be understood without the chat.
 
     :raises UsageError: ``history`` is no chat.
     """
@@ -83,15 +84,15 @@ def _standalone(question: str, asked: Sequence[str]) -> str:
         before = _standalone(check_question(asked[-1][:MAX_QUESTION_CHARS]), asked[:-1])
     except UsageError:  # it was none
         return question
-    pronouns = PRONOUN.findall(question)
-    form = _replacement(before, pronouns[0].lower()) if len(pronouns) == 1 else ""
+    back = points_back(question)
+    form = _replacement(before, back[0][0].lower()) if len(back) == 1 else ""
     if form:
-        return PRONOUN.sub(lambda _: form, question)
+        return f"{question[: back[0].start()]}{form}{question[back[0].end() :]}"
     return f"{question} (asked after: {before[:MAX_QUESTION_CHARS]})"
 
 
 def _replacement(before: str, pronoun: str) -> str:
-    """Return what may stand in the place of a pronoun: the one thing that the question before names, empty where it may not fit."""
+    """Return the one thing that the question before names, in the form of a pronoun; empty where it may not fit."""
     named = _only_name(before)
     if not named:
         return ""
@@ -99,12 +100,12 @@ def _replacement(before: str, pronoun: str) -> str:
     is_person = _is_person(before, name, position)
     if pronoun in OF_A_PERSON:
         return OF_A_PERSON[pronoun].format(name) if is_person else ""
-    fits = not is_person and not BEFORE_PLACE.search(before[:position]) and not ASKS_FOR_THING.search(before)
+    fits = not is_person and not BEFORE_PLACE.search(before[:position]) and not ASKS_FOR_THING.match(before)
     return OF_A_THING[pronoun].format(name) if fits and pronoun in OF_A_THING else ""
 
 
 def _is_person(question: str, name: str, position: int) -> bool:
-    """Say whether a name of a question is one that "he" or "she" stands for: of a person, who is not only asked for."""
+    """Say whether a name of a question is one that "he" or "she" may stand for: a person's, where the question does not ask for another."""
     if WHO_IS.fullmatch(question[:position]):
         return OF_NO_PERSON.isdisjoint(words(name))
     said = name.split()

@@ -36,7 +36,8 @@ MAX_GLUED = 2  # digits: "GBP1" and "SYP22" are genes, "GBP500" is a price
 PRICED_SCALES = {"k": "thousand", "m": "million", "b": "billion"}  # "$5m": without a sign these may be metres
 
 GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})+(?:\.\d+)?")
-DIGITS = r"\d+(?:[.,]\d+|[\u00a0\u2009\u202f]\d{3}(?!\d)| 000(?!\d))*"  # a plain space may part two numbers, but for "94 000"
+# Thin and no-break spaces part thousands; a plain space does only before "000", since it may part two numbers.
+DIGITS = r"\d+(?:[.,]\d+|[\u00a0\u2009\u202f]\d{3}(?!\d)| 000(?!\d))*"
 MULTIPLIERS = "|".join(("hundred", "dozen", *POWERS))
 BEGINS = rf"(?:[hH](?i:alf an?)|[aA]n?)(?= (?i:{MULTIPLIERS})\b)"  # "half a million", "a dozen"
 # By first letters, each in both cases: this scans a text in half the time of plain alternatives that ignore the case.
