@@ -1,8 +1,8 @@
 """Check what a reader asks, and understand it with the questions before it.
 
 A question that leans on the chat is made to stand alone by rule. Where the question before names one thing or person that fits
-the pronoun, its name replaces the pronoun; else the question before is added in brackets. What the assistant said is never read:
-it could carry a mistake on.
+the pronoun, its name replaces the pronoun; else the question before is added in brackets. What the assistant said is never
+read: it could carry a mistake on.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _replacement(before: str, pronoun: str) -> str:
 
 
 def _is_person(question: str, name: str, position: int) -> bool:
-    """Say whether a name of a question is one that "he" or "she" may stand for: a person's, where the question does not ask for another."""
+    """Say whether "he" or "she" may stand for a name: a person's, in a question that does not ask for another person."""
     if WHO_IS.fullmatch(question[:position]):
         return OF_NO_PERSON.isdisjoint(words(name))
     said = name.split()

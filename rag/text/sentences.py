@@ -1,8 +1,8 @@
 """Cut a text into paragraphs and sentences, as half-open spans of the text.
 
 The rules are our own, because the spans must be exact and the time linear. Of 299 sentences that annotators marked (HotpotQA,
-CLAP NQ) these rules find 284, sentencex 280, pysbd 261. For 71 KB on one line pysbd takes 2.8 s, four times as long for twice the
-text, and it drops sentences with a NUL; here a megabyte takes 0.05 s.
+CLAP NQ) these rules find 284, sentencex 280, pysbd 261. For 71 KB on one line pysbd takes 2.8 s, four times as long for twice
+the text, and it drops sentences with a NUL; here a megabyte takes 0.05 s.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def words(text: str) -> list[str]:
 
 
 def content_words(text: str) -> list[str]:
-    """Return the words that are no stop words, in order; a single letter is left out unless it is a digit or no Latin letter."""
+    """Return the words that are no stop words, in order; of single ASCII characters only the digits."""
     return [w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or not w.isascii() or w.isdigit())]
 
 
