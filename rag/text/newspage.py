@@ -1,6 +1,6 @@
-"""What the lines of a news page are: headline, dateline, list item, boilerplate; and its title and date.
+"""Tell what the lines of a news page are (headline, dateline, list item, boilerplate), and find its title and date.
 
-Words and shapes that news pages share, whole lines only; nothing here knows one outlet.
+The rules are words and shapes that news pages share, and look at whole lines; none of them is made for one outlet.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from datetime import date
 
 from rag.text.sentences import paragraphs, sentences
 
-TITLE_LENGTH = 80  # of a title cut out of the first sentence
+TITLE_LENGTH = 80  # a title that is cut out of the first sentence has at most so many characters
 MAX_HEADLINE = 200  # scientific titles reach 190 characters, news headlines 120
-TITLE_REGION = 100_000  # characters in which a headline printed twice is looked for
+TITLE_REGION = 100_000  # a headline that is printed twice is looked for in so many characters
 MAX_DATE_LINE = 120
-DATE_REGION = 600  # characters from the top in which a date line is the article's own
-LAST_LINES = 3  # in which an article may say where and when it was published
+DATE_REGION = 600  # a date line within so many characters of the top is the article's own
+LAST_LINES = 3  # an article may say in these where and when it was published
 
 HEADING = re.compile(r"#{1,6}\s+(?P<title>\S)")
 ITEM = re.compile(r"(?:[-*•·‣▪]|\d{1,2}[.)])\s+")
@@ -78,7 +78,7 @@ LABEL = re.compile(
     rf"(?:\s?:|\s(?:on|at|in [^.!?,]{{1,30}},))?\s*(?:{WEEKDAY},?\s)?$",
     re.IGNORECASE,
 )
-# What else stands on a line that says but a date: weekday, time, zone.
+# What may stand beside the date on a date line: weekday, time, zone.
 BESIDE_DATE = re.compile(rf"\b(?:{WEEKDAY}|[ap]\.?m\b\.?|gmt|utc|[a-z]{{2,3}}t|at|on)\b|[\W\d_]+", re.IGNORECASE)
 
 
@@ -107,7 +107,7 @@ def is_agency_dateline(line: str) -> bool:
 
 
 def heading_text(line: str) -> str:
-    """Give a headline's words on one line, without the mark of a Markdown heading."""
+    """Return a headline's words on one line, without the mark of a Markdown heading."""
     found = HEADING.match(line)
     return " ".join((line[found.start("title") :] if found else line).split())
 
@@ -133,7 +133,7 @@ def is_furniture(line: str) -> bool:
 
 
 def is_date_line(line: str) -> bool:
-    """Say whether a line says little but a date, or a date with its label."""
+    """Say whether a line holds little more than a date, or a date with its label."""
     return len(line) <= MAX_DATE_LINE and any(_stands_alone(line, a, b) for a, b, _ in _dates(line))
 
 
@@ -143,7 +143,7 @@ def _stands_alone(line: str, start: int, end: int) -> bool:
 
 
 def _dates(line: str) -> list[tuple[int, int, str]]:
-    """Give the full and possible dates of a line in order: start, end, ISO."""
+    """Return the full and possible dates of a line in order: start, end, ISO."""
     found = []
     for match in (match for form in DATES for match in form.finditer(line)):
         try:
@@ -158,7 +158,7 @@ def _month(month: str) -> int:
 
 
 def find_title(text: str, fallback: str) -> str:
-    """Give the headline of ``text``: its first line, else a line printed twice, else the start of the first sentence."""
+    """Return the headline of ``text``: its first line, else a line printed twice, else the start of the first sentence."""
     lines = [text[a:b] for a, b in paragraphs(text, 0, TITLE_REGION)]
     own = [line for line in lines if not is_boilerplate(line) and not is_date_line(line)]
     if own and (HEADING.match(own[0]) or is_headline(own[0])):
@@ -172,7 +172,7 @@ def find_title(text: str, fallback: str) -> str:
 
 
 def shorten(paragraph: str) -> str:
-    """Give the first sentence without its dateline, cut at a word's end."""
+    """Return the first sentence without its dateline, cut at a word's end."""
     if found := dateline(paragraph):
         paragraph = paragraph[found.end() :]
     start, end = next(iter(sentences(paragraph, 0, 1000)), (0, 0))
@@ -184,7 +184,7 @@ def shorten(paragraph: str) -> str:
 
 
 def find_date(text: str) -> str | None:
-    """Give the date that the article bears, as ISO; never one of its story.
+    """Return the date that the article bears, as ISO, and never a date that its story tells of.
 
     It stands on a line near its top, in its dateline, which may leave the year to another place, or where it ends.
     """
@@ -204,7 +204,7 @@ def find_date(text: str) -> str | None:
 
 
 def _with_year(line: str, text: str) -> str | None:
-    """Give the only full date of a text that falls on the day of a dateline without a year (``KARACHI, Nov 20 - ``)."""
+    """Return the only full date of a text that falls on the day of a dateline without a year (``KARACHI, Nov 20 - ``)."""
     days = {(_month(m["month"]), int(m["day"])) for form in YEARLESS for m in form.finditer(line)}
     full = {iso for *_, iso in _dates(text)} if days else set()
     found = [iso for iso in full if (int(iso[5:7]), int(iso[8:])) in days]
@@ -212,7 +212,7 @@ def _with_year(line: str, text: str) -> str | None:
 
 
 def parse_date(value: str) -> str | None:
-    """Give the first full date in ``value``, as ISO."""
+    """Return the first full date in ``value``, as ISO."""
     return next((iso for _, _, iso in _dates(value)), None)
 
 

@@ -1,8 +1,8 @@
-"""Text -> paragraphs and sentences, as half-open spans of the text.
+"""Cut a text into paragraphs and sentences, as half-open spans of the text.
 
-Rules of our own, because the spans must be exact and the time linear. Of 299 sentences marked by annotators (HotpotQA, CLAP NQ)
-they find 284; sentencex 280, pysbd 261. 71 KB on one line take pysbd 2.8 s and four times that when doubled, and it drops what
-holds a NUL; here a megabyte takes 0.05 s.
+The rules are our own, because the spans must be exact and the time linear. Of 299 sentences that annotators marked (HotpotQA,
+CLAP NQ) these rules find 284, sentencex 280, pysbd 261. For 71 KB on one line pysbd takes 2.8 s, four times as long for twice
+the text, and it drops sentences with a NUL; here a megabyte takes 0.05 s.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from itertools import pairwise
 
 Span = tuple[int, int]
 
-# A line break inside a sentence: lines of a typewriter's or a mail's width, each as full as its next word allowed.
+# Lines of a typewriter's or a mail's width break inside sentences: each is as full as the next word allowed.
 MAX_WRAP_WIDTH = 120
 MIN_WRAP_WIDTH = 40
-CONTEXT = 1000  # characters before and after a range in which the other lines of its paragraph are looked for
+CONTEXT = 1000  # the other lines of a paragraph are looked for in so many characters before and after a range
 
 LINE = re.compile(r"[^\n\r\u2028\u2029]+")
 ITEM = re.compile(r"(?:[-*•·⋅‣▪–—]|\(?\d{1,3}[.)]|#{1,6})(?=\s)|[•‣▪]")
@@ -41,7 +41,7 @@ STARTERS = frozenset(
 
 
 def paragraphs(text: str, start: int = 0, end: int | None = None) -> list[Span]:
-    """Give the lines of ``text[start:end]``, trimmed, with hard-wrapped ones joined; blank lines are left out."""
+    """Return the lines of ``text[start:end]``, trimmed, with hard-wrapped ones joined; blank lines are left out."""
     lines = _lines(text, start, len(text) if end is None else end)
     joined: list[Span] = []
     for block in _blocks(text, lines):
@@ -56,7 +56,7 @@ def paragraphs(text: str, start: int = 0, end: int | None = None) -> list[Span]:
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
-    """Give the sentences of ``text[start:end]`` as spans of ``text``, in order and trimmed; only whitespace is left out.
+    """Return the sentences of ``text[start:end]`` as spans of ``text``, in order and trimmed; only whitespace is left out.
 
     A line that stands by itself (a headline, a list item) is a sentence.
     """
@@ -73,7 +73,7 @@ def _with_context(text: str, start: int, end: int) -> Span:
 
 
 def trimmed(text: str, start: int, end: int) -> Span:
-    """Take the blanks off both ends of a span; of a blank one nothing is left (``start == end``)."""
+    """Take the blanks off both ends of a span; nothing is left of a blank span (``start == end``)."""
     words = text[start:end].lstrip()
     start = max(start, end - len(words))
     return start, start + len(words.rstrip())
@@ -85,7 +85,7 @@ def _lines(text: str, start: int, end: int) -> list[Span]:
 
 
 def _blocks(text: str, lines: list[Span]) -> list[list[Span]]:
-    """Group lines that no blank line parts."""
+    """Return the lines in groups; a blank line ends a group."""
     blocks: list[list[Span]] = []
     for line in lines:
         if blocks and text.count("\n", blocks[-1][-1][1], line[0]) <= 1:
@@ -123,7 +123,7 @@ def _begins_anew(text: str, start: int, end: int) -> bool:
 
 
 def split_paragraph(text: str, start: int, end: int) -> list[Span]:
-    """Give the sentences of one of ``paragraphs``."""
+    """Return the sentences of one of ``paragraphs``."""
     spans = []
     first = start
     for stop in STOP.finditer(text, start, end):
