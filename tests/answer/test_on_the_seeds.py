@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeChecker, FakeEncoder, count_words
-from rag.index.reader import Reader
 
 from rag.answer.assistant import Assistant
 from rag.evaluate.figures import evaluate
 from rag.evaluate.gold import load_questions
 from rag.index.indexer import index_folder
+from rag.index.reader import Reader
 from rag.protocols import Written
 from rag.search.reranking import retriever_over
 
