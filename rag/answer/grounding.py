@@ -1,4 +1,4 @@
-"""A draft and evidence become statements with verdicts. Code decides; the model's text is only a draft.
+"""Checks each sentence of a draft against the articles. Code decides; the model's text is only a draft.
 
 Each sentence of the draft is matched with the sentences of the passages. Its numbers and names must stand in what it cites, its
 other words should; what the passages do not hold is not published.

@@ -1,4 +1,4 @@
-"""The index as it is read: documents, passages, their words (FTS5) and their vectors, from one committed state at a time."""
+"""Reads the index: documents, passages, their words (FTS5) and vectors. A reader never sees a half-finished update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serves the page of an index, closed to everybody but its readers. Nothing of Gradio is imported before a page is served."""
+"""Serves the web page and lets only permitted readers in. Gradio is imported only when a page is served."""
 
 from __future__ import annotations
 
