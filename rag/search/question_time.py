@@ -50,7 +50,7 @@ UNIT_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "fortnight": 14}
 UNIT_MONTHS = {"month": 1, "quarter": 3, "year": 12, "decade": 120}
 
 YEAR = r"(?:19|20)\d\d"
-ANY_YEAR = rf"(?P<year>{YEAR}|(?:last|this) year|the year before last)"
+ANY_YEAR = rf"(?P<year>{YEAR}|(?:last|this) year)"
 NUMBER = rf"(?:\d{{1,2}}(?:st|nd|rd|th)?|(?:{'|'.join(ORDINALS)})(?= of))"
 DAYS = rf"(?:(?P<begin>{NUMBER})(?: ?[-–] ?| to | and ))?(?P<day>{NUMBER})"  # "6", "3 to 9"
 COUNT = rf"(?:\d{{1,3}}|{'|'.join(SMALL)}|(?:a )?(?:few|couple of))"
@@ -68,22 +68,22 @@ def _any_of(*forms: str) -> str:
 # The forms of a period. What a named group holds is the argument of that name of `_dated`, or what `_period` asks for.
 NAMED = (
     rf"(?:the )?{PART_OF_YEAR},?(?: of)? {ANY_YEAR}",
-    rf"(?<!the )(?P<which>last|this) (?P<name>{MONTH}|{SEASON}|{WEEKDAY})",
+    rf"(?P<which>last|this) (?P<name>{MONTH}|{SEASON}|{WEEKDAY})",
     r"(?:the )?(?P<decade>(?:19|20)\d0)s",
 )
 MAY_BE_EARLY = _any_of(*NAMED, ANY_YEAR, MONTH, "(?:last|this) month")
 DATES = (
     rf"(?P<year>{YEAR})[-/](?P<name>\d\d?)[-/](?P<day>\d\d?)",
     rf"(?P<name>\d\d?)/(?P<year>{YEAR})",
-    rf"(?:the )?{DAYS} (?:of )?(?P<name>{MONTH})\.?(?:,? (?:of )?{ANY_YEAR})?",
+    rf"(?:the )?{DAYS} (?:of )?(?P<name>{MONTH})\.?(?:,? {ANY_YEAR})?",
     rf"(?P<name>{MONTH})\.? {DAYS}(?:,? {ANY_YEAR})?",
     *NAMED,
     rf"(?:the )?(?P<third>{'|'.join(THIRDS)})(?:[ -]| of )(?:the )?(?P<whole>{MAY_BE_EARLY})",
 )
 OF_NOW = (
-    r"(?:the )?(?P<back>today|yesterday|day before yesterday)",
+    r"(?P<back>today|yesterday|day before yesterday)",
     r"(?:the|this|(?P<which>last)) (?P<name>weekend)",
-    rf"(?<!the )(?P<back>this|last) {LONG_UNIT}",
+    rf"(?P<back>this|last) {LONG_UNIT}",
     rf"the {LONG_UNIT} (?P<back>before last)",
     rf"(?P<back>{COUNT}|an?) {UNIT} ago",
     rf"(?:the (?:past|last)|past) (?P<past>{COUNT}) {UNIT}",
@@ -93,27 +93,25 @@ OF_NOW = (
 BARE = (rf"(?P<year>{YEAR})", rf"(?P<name>{MONTH}|Q[1-4]|{WEEKDAY})", rf"the (?P<day>{NUMBER})(?=\W*$|[?.,;!])")
 FORMS = tuple(re.compile(form, re.IGNORECASE) for form in (*OF_NOW, *DATES, *BARE))
 NOW = re.compile(_any_of(*OF_NOW), re.IGNORECASE)
-PRESENT = ("now", "today", "the present")
+PRESENT = ("now", "today")
 
-PRINTED = r"(?:articles?|news|stories|coverage|headlines|(?:press|news) reports)"
+PRINTED = r"(?:articles?|news|stories|coverage|headlines)"
 VERB = r"(?:published|printed|written|posted|reported)"
-PRINTED_AFTER = re.compile(rf"(?:[’']s?)? {PRINTED}\b", re.IGNORECASE)
-PRINTED_BEFORE = re.compile(rf"\b(?:{PRINTED}(?: {VERB})?|(?:is|was|were|been) {VERB})(?: so far)? $", re.IGNORECASE)
+PRINTED_AFTER = re.compile(rf"(?:[’']s)? {PRINTED}\b", re.IGNORECASE)
+PRINTED_BEFORE = re.compile(rf"\b(?:{PRINTED}(?: {VERB})?|(?:is|was|were|been) {VERB}) $", re.IGNORECASE)
 ABOUT = re.compile(r" (?:on|about)(?: [\w-]+){1,4} $")  # "written about the virus before March"
 BOUND = r"since|after|before|prior to|until|till|up to|by"
 SAID = re.compile(
-    rf"\b(?:(?P<how>{BOUND}|between|from|in|during|of|on|for|throughout) (?P<a>{_any_of(*DATES, *OF_NOW, *BARE)})"
+    rf"\b(?:(?P<how>{BOUND}|between|from|in|during|of|on) (?P<a>{_any_of(*DATES, *OF_NOW, *BARE)})"
     rf"|(?P<alone>{_any_of(*DATES, *OF_NOW)}|{_any_of(*BARE)}(?={PRINTED_AFTER.pattern})))"
-    rf"(?:(?:,? (?:and|to|until|till|through) | ?[-–] ?)(?P<b>{_any_of(*DATES, *OF_NOW, *BARE)}|{'|'.join(PRESENT)}))?"
-    r"(?![\w(-]|[,./]\d| of\b)",
+    rf"(?:(?: (?:and|to|until|till|through) | ?[-–] ?)(?P<b>{_any_of(*DATES, *OF_NOW, *BARE)}|{'|'.join(PRESENT)}))?"
+    r"(?![\w-]|[,.]\d| of\b)",
     re.IGNORECASE,
 )
 # "Her last year at school" and "than last year" are not of now; "may" and "march" without a year are mostly verbs.
-COMPARED = re.compile(r"(?:\b(?:his|her|its|their|than|with|versus|against)|[’']s) $", re.IGNORECASE)
+COMPARED = re.compile(r"(?:\b(?:his|her|its|their|than|with)|[’']s) $", re.IGNORECASE)
 VERB_LIKE = re.compile(r"\b(?:may|march)\b(?!,? \d{4})")
-LATEST = re.compile(
-    r"(?<!at the )\b(?:latest|newest|most recent(?:ly)?)\b(?!(?: \w+){1,2} (?:at|by|in|on) which)", re.IGNORECASE
-)
+LATEST = re.compile(r"(?<!at the )\b(?:latest|newest|most recent)\b(?!(?: \w+){1,2} which)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +152,11 @@ class Asked:
 def dates_asked(question: str, today: date) -> Asked | None:
     """Return the time that a question speaks of; None where it names none, or one to come."""
     for found in SAID.finditer(question):
-        head, how, period = question[: found.start()], (found["how"] or "").lower(), found["a"] or found["alone"]
-        if (not how and COMPARED.search(head)) or (how not in {"in", "on", "since"} and VERB_LIKE.search(period)):
+        head, how, period = question[: found.start()], (found["how"] or "").casefold(), found["a"] or found["alone"]
+        if COMPARED.search(head) or (how not in {"in", "on", "since"} and VERB_LIKE.search(period)):
             continue
         try:
-            first, last = _range(how, period, (found["b"] or "").lower(), today)
+            first, last = _range(how, period, (found["b"] or "").casefold(), today)
         except (ValueError, OverflowError):  # 30 February
             continue
         if re.fullmatch(BOUND, how):
@@ -176,7 +174,7 @@ def dates_asked(question: str, today: date) -> Asked | None:
 
 
 def arranged(hits: Sequence[Hit], asked: Asked) -> list[Hit]:
-    """Put hits of the time asked for first, or leave the others out; ranks count from 1."""
+    """Return the hits with those of the time asked for moved up, or those alone; ranks count from 1."""
     inside = [asked.holds(hit.passage.document.published) for hit in hits]
     published = [hit.passage.document.published or "" for hit in hits]
     if asked.strict and any(inside):
@@ -190,7 +188,7 @@ def arranged(hits: Sequence[Hit], asked: Asked) -> list[Hit]:
 
 
 def remark(asked: Asked, hits: Sequence[Hit]) -> str:
-    """Say what the time asked for did to the articles that were read."""
+    """Return what the time asked for did to the articles that were read, as a sentence; empty where it did nothing."""
     said = f"“{asked.words}”"
     if asked.latest:
         return f"{said}: newer articles come a little earlier"
@@ -206,14 +204,14 @@ def remark(asked: Asked, hits: Sequence[Hit]) -> str:
 
 
 class DatedRetriever:
-    """A :class:`rag.types.Retriever` over another, which heeds the time that a question speaks of."""
+    """A :class:`rag.types.Retriever` over another one, which takes account of the time that a question names."""
 
     def __init__(self, retriever: Retriever, today: Callable[[], date] = date.today) -> None:
         self._retriever = retriever
         self._today = today
 
     def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
-        """Give at most ``top_k`` hits, best first; those of the other retriever where the question speaks of no time."""
+        """Return at most ``top_k`` hits, best first; exactly those of the other retriever where the question names no time."""
         asked = dates_asked(question, self._today())
         if not asked:
             return self._retriever.retrieve(question, top_k=top_k, scope=scope)
@@ -247,7 +245,7 @@ def _period(words: str, today: date) -> Period:
     :raises ValueError: there is no such day.
     """
     found = next(found for form in FORMS if (found := form.fullmatch(words)))
-    said = {name: (group or "").lower() for name, group in found.groupdict().items()}
+    said = {name: (group or "").casefold() for name, group in found.groupdict().items()}
     if "third" in said:
         return _third(said["third"], _period(said["whole"], today))
     if "decade" in said:
@@ -289,8 +287,8 @@ def _part_of_year(name: str) -> tuple[int, int]:
         return MONTHS.index(name[:3]) + 1, 1
     if name in SEASONS:
         return SEASONS[name], 3
-    months = 6 if name[0] == "h" or name.endswith("half") else 3
-    return (_number(name.lstrip("hq").split()[0]) - 1) * months + 1, months
+    months = 6 if name.endswith("half") else 3
+    return (_number(name.lstrip("q").split()[0]) - 1) * months + 1, months
 
 
 def _third(which: str, period: Period) -> Period:
