@@ -15,15 +15,16 @@ from functools import lru_cache
 from heapq import nsmallest
 from typing import TYPE_CHECKING, NamedTuple
 
+from rag.index.passages import sentence_spans
 from rag.text import newspage
 from rag.text.quantities import in_full, measured, numbers, plain_number
-from rag.text.sentences import sentences
 from rag.text.terms import content_terms
 from rag.text.words import NEGATIONS, POLES, names, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rag.text.sentences import Span
     from rag.types import Citation, Hit, Passage
 
 SAME_WORDS = 0.8  # of two sentences' content words, or all but one of each where they share ENOUGH
@@ -82,11 +83,11 @@ def collapse(hits: Iterable[Hit]) -> list[Hit]:
         known = holding.keys() & runs
         shared = Counter(i for run in known for i in holding[run])
         near = nsmallest(NEAREST, shared, key=lambda i: (-shared[i], i))
-        before = [kept[i].passage.text for i in near]
-        if near and len(known) >= SHARED_RUNS * len(runs) and _adds_nothing(text, before):
+        before = [kept[i].passage for i in near]
+        if near and len(known) >= SHARED_RUNS * len(runs) and _adds_nothing(hit.passage, before):
             place = near[0]
             kept[place] = _with_copy(kept[place], hit)
-        elif near and shared[near[0]] >= SHARED_RUNS * lengths[near[0]] and _adds_nothing(before[0], [text]):
+        elif near and shared[near[0]] >= SHARED_RUNS * lengths[near[0]] and _adds_nothing(before[0], [hit.passage]):
             place, fewer = near[0], kept[near[0]]
             kept[place], lengths[place] = replace(hit, score=fewer.score, copies=(fewer.passage, *fewer.copies)), len(runs)
         else:
@@ -108,20 +109,20 @@ def copies_of(citation: Citation, hits: Sequence[Hit]) -> tuple[Citation, ...]:
     holding = [hit.passage for hit in hits if _holds(hit.passage, citation)]
     passages = [copy for hit in hits for copy in hit.copies]
     passages += [hit.passage for hit in hits if any(_tell_one_story(hit.passage, other) for other in holding)]
+    cited = _saying(citation.quote)
     found: dict[str, Citation] = {}
     for passage in passages:
         document = passage.document
         if document.source == citation.source or document.source in found:
             continue
-        for start, end in _spans(passage.text):
-            if _saying(passage.text[start:end]).is_like(_saying(citation.quote)):
-                a, b = passage.start + start, passage.start + end
-                quote = document.text[a:b]
+        for start, end in _spans(passage):
+            quote = document.text[start:end]
+            if _saying(quote).is_like(cited):
                 found[document.source] = replace(
                     citation,
                     source=document.source,
-                    start=a,
-                    end=b,
+                    start=start,
+                    end=end,
                     quote=quote,
                     title=document.title,
                     published=document.published,
@@ -157,7 +158,7 @@ def _tell_one_story(one: Passage, other: Passage) -> bool:
     runs, others = _runs(one.text), _runs(other.text)
     if len(runs & others) < SHARED_RUNS / 2 * min(len(runs), len(others)):
         return False
-    here, there = ([said for said in _sayings(passage.text) if said.states] for passage in (one, other))
+    here, there = ([said for said in _sayings(passage) if said.states] for passage in (one, other))
     common = sum(any(said.is_like(that) for that in there) for said in here)
     return common >= max(IN_COMMON, min(len(here), len(there)) / 2)
 
@@ -169,12 +170,12 @@ def _runs(text: str) -> frozenset[int]:
     return frozenset(map(hash, zip(*(said[i:] for i in range(RUN)), strict=False))) or frozenset((hash(tuple(said)),))
 
 
-def _adds_nothing(text: str, others: Sequence[str]) -> bool:
-    """Say whether all that a text states, and every number in its own few headlines, stands in the others."""
-    said = _sayings(text)
+def _adds_nothing(passage: Passage, others: Sequence[Passage]) -> bool:
+    """Say whether all that a passage states, and every number in its own few headlines, stands in the others."""
+    said, text = _sayings(passage), passage.text
     stated = [one for one in said if one.states]
     if sum(len(one.key) for one in stated) < STATED * len(text):
-        return any(text.casefold().split() == other.casefold().split() for other in others)
+        return any(text.casefold().split() == other.text.casefold().split() for other in others)
     there = [one for other in others for one in _sayings(other)]
     keys, figures = {one.key for one in there}, {fact for one in there for fact in one.facts if fact[0].isdigit()}
     changed = [one for one in stated if one.key not in keys]
@@ -187,17 +188,18 @@ def _adds_nothing(text: str, others: Sequence[str]) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)
-def _spans(text: str) -> tuple[tuple[int, int], ...]:
-    return tuple((a, b) for a, b in sentences(text) if not _is_of_the_site(text[a:b]))
+def _sayings(passage: Passage) -> list[_Saying]:
+    return [_saying(passage.document.text[a:b]) for a, b in _spans(passage)]
 
 
+def _spans(passage: Passage) -> list[Span]:
+    """Return the sentences of a passage without those of its site, as spans of its document."""
+    return [(a, b) for a, b in sentence_spans(passage) if not _is_of_the_site(passage.document.text[a:b])]
+
+
+@lru_cache(maxsize=16384)
 def _is_of_the_site(line: str) -> bool:
     return newspage.is_boilerplate(line) or newspage.is_date_line(line)
-
-
-def _sayings(text: str) -> list[_Saying]:
-    return [_saying(text[a:b]) for a, b in _spans(text)]
 
 
 @lru_cache(maxsize=16384)
