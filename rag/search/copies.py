@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rag.index.passages import sentence_spans
 from rag.text import newspage
-from rag.text.quantities import in_full, measured, numbers, plain_number
-from rag.text.terms import content_terms
+from rag.text.quantities import quantities
+from rag.text.terms import content_sequence
 from rag.text.words import NEGATIONS, POLES, names, stem, words
 
 if TYPE_CHECKING:
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
     from rag.text.sentences import Span
     from rag.types import Citation, Hit, Passage
 
-SAME_WORDS = 0.8  # of two sentences' content words, or all but one of each where they share ENOUGH
-ENOUGH = 5
-CHANGED = 1 / 3  # of a copy's sentences, or one, may have a changed word
+SAME_WORDS = 0.6  # of two sentences' content words, or all but one of each where they share ENOUGH
 STATED = 0.5  # of a passage's characters that sentences must have
-HEADLINES = 2  # of a passage's own, with its byline, are not compared
 RUN = 3  # words in a row, by which passages are found that may be copies
 SHARED_RUNS = 0.4  # of a passage's runs: a changed word breaks three
 NEAREST = 8  # passages before it that a passage is held against
@@ -39,20 +36,20 @@ IN_COMMON = 2  # sentences, and half of the fewer: two passages of two articles 
 PROSE = re.compile(r"[.!?؟۔。…][\"”’'»)\]]*$")
 # Beside numbers, names, denials and poles, what a copy does not change.
 AMOUNTS = frozenset(
-    "one first second third fourth fifth tenth half quarter dozen hundred thousand million billion once twice thrice double "
-    "triple all none some several few many most more less only every each".split()
+    "one first second third fourth fifth tenth half quarter once twice double triple all none some several few many most more "
+    "less only every each".split()
 )
 QUOTES = str.maketrans("", "", "\"'“”‘’«»")
 
 
 class _Saying(NamedTuple):
-    """A sentence as it compares: those worded alike have the same ``key``.
+    """A sentence as it compares: those worded alike have the same ``key``; ``terms`` are its content words in order.
 
     ``states`` is false for what is neither prose nor an item of a list or table: a headline, a byline.
     """
 
     key: str
-    terms: frozenset[str]
+    terms: tuple[str, ...]
     facts: tuple[str, ...]
     states: bool
 
@@ -60,9 +57,12 @@ class _Saying(NamedTuple):
         """Say whether both say the same in nearly the same words."""
         if self.key == other.key:
             return True
-        shared, apart = len(self.terms & other.terms), len(self.terms ^ other.terms)
-        near = shared >= SAME_WORDS * (shared + apart) or (apart == 2 and shared >= ENOUGH)
-        return near and self.facts == other.facts
+        shared = {*self.terms} & {*other.terms}
+        return (
+            len(shared) >= SAME_WORDS * len({*self.terms, *other.terms})
+            and self.facts == other.facts
+            and [t for t in self.terms if t in shared] == [t for t in other.terms if t in shared]
+        )
 
 
 def collapse(hits: Iterable[Hit]) -> list[Hit]:
@@ -181,9 +181,7 @@ def _adds_nothing(passage: Passage, others: Sequence[Passage]) -> bool:
     changed = [one for one in stated if one.key not in keys]
     headlines = [one for one in said if not one.states and one.key not in keys]
     return (
-        len(headlines) <= HEADLINES
-        and len(changed) <= max(1, CHANGED * len(stated))
-        and all(any(one.is_like(other) for other in there) for one in changed)
+        all(any(one.is_like(other) for other in there) for one in changed)
         and all(fact in figures for one in headlines for fact in one.facts if fact[0].isdigit())
     )
 
@@ -207,15 +205,11 @@ def _saying(text: str) -> _Saying:
     states = bool(PROSE.search(text) or newspage.ITEM.match(text) or "|" in text)
     if found := newspage.dateline(text):
         text = text[found.end() :]
-    return _Saying(" ".join(text.casefold().translate(QUOTES).split()), content_terms(text), _facts(text), states)
+    return _Saying(" ".join(text.casefold().translate(QUOTES).split()), tuple(content_sequence(text)), _facts(text), states)
 
 
 def _facts(text: str) -> tuple[str, ...]:
-    """Give what must be equal in a copy: numbers, names, denials, amounts and poles in their order, then factors and units."""
+    """Return what must be equal in a copy: names, denials, amounts and poles in their order, and the numbers with their units."""
     named = names(text)
-    ordered = [
-        plain_number(w) or (w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), ""))
-        for w in words(in_full(text))
-    ]
-    units = [f"{unit} {number}" for number, units in measured(text).items() for unit in units]
-    return (*filter(None, ordered), *sorted(numbers(text)), *sorted(units))
+    said = [w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), "") for w in words(text)]
+    return (*filter(None, said), *(f"{number.plain} {number.unit}" for number in quantities(text)))
