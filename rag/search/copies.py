@@ -15,22 +15,20 @@ from functools import lru_cache
 from heapq import nsmallest
 from typing import TYPE_CHECKING, NamedTuple
 
+from rag.index.passages import sentence_spans
 from rag.text import newspage
-from rag.text.quantities import in_full, measured, numbers, plain_number
-from rag.text.sentences import sentences
-from rag.text.terms import content_terms
+from rag.text.quantities import quantities
+from rag.text.terms import content_sequence
 from rag.text.words import NEGATIONS, POLES, names, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rag.text.sentences import Span
     from rag.types import Citation, Hit, Passage
 
-SAME_WORDS = 0.8  # of two sentences' content words, or all but one of each where they share ENOUGH
-ENOUGH = 5
-CHANGED = 1 / 3  # of a copy's sentences, or one, may have a changed word
+SAME_WORDS = 0.6  # of two sentences' content words, or all but one of each where they share ENOUGH
 STATED = 0.5  # of a passage's characters that sentences must have
-HEADLINES = 2  # of a passage's own, with its byline, are not compared
 RUN = 3  # words in a row, by which passages are found that may be copies
 SHARED_RUNS = 0.4  # of a passage's runs: a changed word breaks three
 NEAREST = 8  # passages before it that a passage is held against
@@ -38,20 +36,20 @@ IN_COMMON = 2  # sentences, and half of the fewer: two passages of two articles 
 PROSE = re.compile(r"[.!?؟۔。…][\"”’'»)\]]*$")
 # Beside numbers, names, denials and poles, what a copy does not change.
 AMOUNTS = frozenset(
-    "one first second third fourth fifth tenth half quarter dozen hundred thousand million billion once twice thrice double "
-    "triple all none some several few many most more less only every each".split()
+    "one first second third fourth fifth tenth half quarter once twice double triple all none some several few many most more "
+    "less only every each".split()
 )
 QUOTES = str.maketrans("", "", "\"'“”‘’«»")
 
 
 class _Saying(NamedTuple):
-    """A sentence as it compares: those worded alike have the same ``key``.
+    """A sentence as it compares: those worded alike have the same ``key``; ``terms`` are its content words in order.
 
     ``states`` is false for what is neither prose nor an item of a list or table: a headline, a byline.
     """
 
     key: str
-    terms: frozenset[str]
+    terms: tuple[str, ...]
     facts: tuple[str, ...]
     states: bool
 
@@ -59,9 +57,12 @@ class _Saying(NamedTuple):
         """Say whether both say the same in nearly the same words."""
         if self.key == other.key:
             return True
-        shared, apart = len(self.terms & other.terms), len(self.terms ^ other.terms)
-        near = shared >= SAME_WORDS * (shared + apart) or (apart == 2 and shared >= ENOUGH)
-        return near and self.facts == other.facts
+        shared = {*self.terms} & {*other.terms}
+        return (
+            len(shared) >= SAME_WORDS * len({*self.terms, *other.terms})
+            and self.facts == other.facts
+            and [t for t in self.terms if t in shared] == [t for t in other.terms if t in shared]
+        )
 
 
 def collapse(hits: Iterable[Hit]) -> list[Hit]:
@@ -82,11 +83,11 @@ def collapse(hits: Iterable[Hit]) -> list[Hit]:
         known = holding.keys() & runs
         shared = Counter(i for run in known for i in holding[run])
         near = nsmallest(NEAREST, shared, key=lambda i: (-shared[i], i))
-        before = [kept[i].passage.text for i in near]
-        if near and len(known) >= SHARED_RUNS * len(runs) and _adds_nothing(text, before):
+        before = [kept[i].passage for i in near]
+        if near and len(known) >= SHARED_RUNS * len(runs) and _adds_nothing(hit.passage, before):
             place = near[0]
             kept[place] = _with_copy(kept[place], hit)
-        elif near and shared[near[0]] >= SHARED_RUNS * lengths[near[0]] and _adds_nothing(before[0], [text]):
+        elif near and shared[near[0]] >= SHARED_RUNS * lengths[near[0]] and _adds_nothing(before[0], [hit.passage]):
             place, fewer = near[0], kept[near[0]]
             kept[place], lengths[place] = replace(hit, score=fewer.score, copies=(fewer.passage, *fewer.copies)), len(runs)
         else:
@@ -108,20 +109,20 @@ def copies_of(citation: Citation, hits: Sequence[Hit]) -> tuple[Citation, ...]:
     holding = [hit.passage for hit in hits if _holds(hit.passage, citation)]
     passages = [copy for hit in hits for copy in hit.copies]
     passages += [hit.passage for hit in hits if any(_tell_one_story(hit.passage, other) for other in holding)]
+    cited = _saying(citation.quote)
     found: dict[str, Citation] = {}
     for passage in passages:
         document = passage.document
         if document.source == citation.source or document.source in found:
             continue
-        for start, end in _spans(passage.text):
-            if _saying(passage.text[start:end]).is_like(_saying(citation.quote)):
-                a, b = passage.start + start, passage.start + end
-                quote = document.text[a:b]
+        for start, end in _spans(passage):
+            quote = document.text[start:end]
+            if _saying(quote).is_like(cited):
                 found[document.source] = replace(
                     citation,
                     source=document.source,
-                    start=a,
-                    end=b,
+                    start=start,
+                    end=end,
                     quote=quote,
                     title=document.title,
                     published=document.published,
@@ -157,7 +158,7 @@ def _tell_one_story(one: Passage, other: Passage) -> bool:
     runs, others = _runs(one.text), _runs(other.text)
     if len(runs & others) < SHARED_RUNS / 2 * min(len(runs), len(others)):
         return False
-    here, there = ([said for said in _sayings(passage.text) if said.states] for passage in (one, other))
+    here, there = ([said for said in _sayings(passage) if said.states] for passage in (one, other))
     common = sum(any(said.is_like(that) for that in there) for said in here)
     return common >= max(IN_COMMON, min(len(here), len(there)) / 2)
 
@@ -169,35 +170,34 @@ def _runs(text: str) -> frozenset[int]:
     return frozenset(map(hash, zip(*(said[i:] for i in range(RUN)), strict=False))) or frozenset((hash(tuple(said)),))
 
 
-def _adds_nothing(text: str, others: Sequence[str]) -> bool:
-    """Say whether all that a text states, and every number in its own few headlines, stands in the others."""
-    said = _sayings(text)
+def _adds_nothing(passage: Passage, others: Sequence[Passage]) -> bool:
+    """Say whether all that a passage states, and every number in its own few headlines, stands in the others."""
+    said, text = _sayings(passage), passage.text
     stated = [one for one in said if one.states]
     if sum(len(one.key) for one in stated) < STATED * len(text):
-        return any(text.casefold().split() == other.casefold().split() for other in others)
+        return any(text.casefold().split() == other.text.casefold().split() for other in others)
     there = [one for other in others for one in _sayings(other)]
     keys, figures = {one.key for one in there}, {fact for one in there for fact in one.facts if fact[0].isdigit()}
     changed = [one for one in stated if one.key not in keys]
     headlines = [one for one in said if not one.states and one.key not in keys]
     return (
-        len(headlines) <= HEADLINES
-        and len(changed) <= max(1, CHANGED * len(stated))
-        and all(any(one.is_like(other) for other in there) for one in changed)
+        all(any(one.is_like(other) for other in there) for one in changed)
         and all(fact in figures for one in headlines for fact in one.facts if fact[0].isdigit())
     )
 
 
-@lru_cache(maxsize=4096)
-def _spans(text: str) -> tuple[tuple[int, int], ...]:
-    return tuple((a, b) for a, b in sentences(text) if not _is_of_the_site(text[a:b]))
+def _sayings(passage: Passage) -> list[_Saying]:
+    return [_saying(passage.document.text[a:b]) for a, b in _spans(passage)]
 
 
+def _spans(passage: Passage) -> list[Span]:
+    """Return the sentences of a passage without those of its site, as spans of its document."""
+    return [(a, b) for a, b in sentence_spans(passage) if not _is_of_the_site(passage.document.text[a:b])]
+
+
+@lru_cache(maxsize=16384)
 def _is_of_the_site(line: str) -> bool:
     return newspage.is_boilerplate(line) or newspage.is_date_line(line)
-
-
-def _sayings(text: str) -> list[_Saying]:
-    return [_saying(text[a:b]) for a, b in _spans(text)]
 
 
 @lru_cache(maxsize=16384)
@@ -205,15 +205,11 @@ def _saying(text: str) -> _Saying:
     states = bool(PROSE.search(text) or newspage.ITEM.match(text) or "|" in text)
     if found := newspage.dateline(text):
         text = text[found.end() :]
-    return _Saying(" ".join(text.casefold().translate(QUOTES).split()), content_terms(text), _facts(text), states)
+    return _Saying(" ".join(text.casefold().translate(QUOTES).split()), tuple(content_sequence(text)), _facts(text), states)
 
 
 def _facts(text: str) -> tuple[str, ...]:
-    """Give what must be equal in a copy: numbers, names, denials, amounts and poles in their order, then factors and units."""
+    """Return what must be equal in a copy: names, denials, amounts and poles in order, and the numbers with their units."""
     named = names(text)
-    ordered = [
-        plain_number(w) or (w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), ""))
-        for w in words(in_full(text))
-    ]
-    units = [f"{unit} {number}" for number, units in measured(text).items() for unit in units]
-    return (*filter(None, ordered), *sorted(numbers(text)), *sorted(units))
+    said = [w if w in named or w in NEGATIONS or w in AMOUNTS else POLES.get(stem(w), "") for w in words(text)]
+    return (*filter(None, said), *(f"{number.plain} {number.unit}" for number in quantities(text)))
