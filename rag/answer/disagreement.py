@@ -16,29 +16,34 @@ from rag.search.question_time import MONTH
 from rag.text import newspage
 from rag.text.quantities import PER_CENT, YEAR, Quantity, in_digits, quantities
 from rag.text.terms import content_terms
-from rag.text.words import NEGATIONS, POLES, STOP_WORDS, full_names, names, same_name, stem, words
+from rag.text.words import NEGATIONS, POLES, STOP_WORDS, names, same_name, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rag.answer.evidence import Evidence, Sentence
 
-HELD = 0.3  # both sentences must hold this share of the question's content words
+HELD = 0.5  # both sentences must hold this share of the question's content words
 CLOSE = Decimal("0.1")  # a hedged figure ("about 1,200") is another one where it differs by more than this share of the larger
 EXACT = 100  # a smaller whole number is not taken for a rounded one
 
-ASKS = re.compile(r"\b(?:(who|whom)|(where|when|why|whose|how (?:[a-z]+ed|can|could|did|do|does|has|have|is|are|was|were|to))|(how|what|which))\b", re.IGNORECASE)
+FIGURE = re.compile(r"\b(how (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide|heavy|effective)\b)|^(?:\w+ )?(?:what|which)\b", re.IGNORECASE)
+KIND = re.compile(r"\b(?:how(?: many| much)?|what|which) \w+", re.IGNORECASE)  # of answer, which the answer need not name
+COUNT = re.compile(r"\b(?:how many|number|toll|total|population|count|attendance)\b", re.IGNORECASE)
+OUTCOME = re.compile(r"(?:is|are|was|were|do|does|did|has|have|had|will)\b", re.IGNORECASE)
 # What the newer article says where it takes back what the older one said.
 REVISED = re.compile(
-    r"\b(?:re(?:vis|stat|tract|-?count|calculat|assess|-?examin|scind|vok)\w*|correct(?:ed|s|ing|ion)|amend\w+|updat\w+|overturn\w*"
-    r"|revers(?:ed|es|al|ing)|quash\w*|annul\w*|void\w*|(?:set|sets|setting) aside|str[iu]ck\w* down|called off|cancel\w*|scrap\w*"
-    r"|withdr[ae]w\w*|disqualif\w+|stripped|acquit\w*|exonerat\w*|appeals?|inquiry|audit\w*|certified|final|definitive|recheck\w*"
-    r"|(?:mis|over|under)(?:count|stat|report|estimat|calculat|identif)\w+|counted twice|double[- ]count\w*|errors?|mistake\w*|wrong\w*"
-    r"|incorrect\w*|inflated|false\w*|premature\w*|now|no longer|after all|in fact|actually|instead|rather than|turned out|contrary to"
-    r"|(?:earlier|previous|initial|original|preliminary|provisional|first) (?:\w+ ){0,2}(?:number|figure|estimate|report|count|toll|tally|claim|statement|result)s?"
-    r"|(?:earlier|previously|initially|originally|first) (?:reported|announced|stated|said|given|put|thought|feared|believed|estimated|claimed)"
+    r"\b(?:re(?:vis|stat|tract|-?count|calculat|assess|-?examin|-?check|scind|vok|vers|view|duc)\w*|correct(?:ed|s|ing|ion)|amend\w*|updat\w*"
+    r"|clarif\w*|admit\w*|acknowledg\w*|conced\w*|apologi\w*|den(?:y|ied|ies)|dismiss\w*|overturn\w*|overrul\w*|quash\w*|annul\w*|void\w*"
+    r"|(?:set|sets|setting) aside|str[iu]ck\w* down|thrown out|called off|cancel\w*|scrap\w*|shelv\w*|abandon\w*|withdr[ae]w\w*|disqualif\w*|stripped"
+    r"|acquit\w*|exonerat\w*|cleared|appeals?|inquiry|inquest|coroner\w*|investigat\w*|audit\w*|certified|final|definitive|latest"
+    r"|(?:mis|over|under)(?:count|stat|report|estimat|calculat|identif)\w*|counted twice|double[- ]count\w*|errors?|mistake\w*|wrong\w*|incorrect\w*"
+    r"|inflated|exaggerat\w*|false\w*|prematurely?|now|no longer|after all|in fact|actually|in reality|instead|rather than|contrary to|turned out"
+    r"|since (?:risen|died|fallen|grown|been)|(?:new|fresh) (?:count|tally|figures?|estimates?|data|census|survey)"
+    r"|(?:earlier|previous(?:ly)?|initial(?:ly)?|original(?:ly)?|preliminary|provisional|first) (?:\w+ ){0,2}(?:number|figure|estimate|report|count|toll|tally"
+    r"|claim|statement|result|announce|state|said|give|put|thought|fear|believe)\w*"
     r"|(?:than|what|as|had been) (?:\w+ ){0,3}(?:reported|claimed|thought|feared|planned|announced|stated|said|estimated|believed|expected)"
-    r"|(?:climb|ris|rose|rais|grow|grew|jump|soar|increas|lower|reduc|cut|trimm|slash|fall|fell|drop|bring|brought)\w*(?=(?: \S+){0,6}? to\b))\b",
+    r"|(?:climb|ris|rose|rais|grow|grew|jump|soar|increas|lower|cut|trimm|slash|fall|fell|drop|bring|brought)\w*(?=(?: \S+){0,6}? to\b))\b",
     re.IGNORECASE,
 )
 SAID = r"(?:said|says|told|reported|announced|added|stated)"
@@ -52,7 +57,7 @@ TIMES = frozenset(
     "january february march april may june july august september october november december monday tuesday wednesday thursday friday "
     "saturday sunday first second third fourth last next half quarter month year".split()
 )
-MODAL = frozenset("could may might would should if unless aim aims forecast forecasts hope target targets".split())
+MODAL = frozenset("could may might should if unless aim aims forecast forecasts hope target targets".split())
 SIGN = r"(?:[$€£¥]|Rs\.? ?)"
 HEDGED = re.compile(rf"\b(?:about|around|some|roughly|approximately|nearly|almost|circa|close to|an estimated) {SIGN}?$", re.IGNORECASE)
 NARROWED = re.compile(  # a bound, or a part of the whole
@@ -60,7 +65,7 @@ NARROWED = re.compile(  # a bound, or a part of the whole
     rf"|no more than|maximum of|minimum of|from|not|another|further|additional|extra|other|including|each|average of) |\d(?: to | ?[-–] ?)){SIGN}?$",
     re.IGNORECASE,
 )
-NARROWED_AFTER = re.compile(r" ?[-–] ?\d| to \d|(?: \w+){0,2} (?:more|others?|each|every|per|an?|of them)\b")
+NARROWED_AFTER = re.compile(r" ?[-–] ?\d| to \d|(?: \w+){0,2} (?:more|others?|each|every|per(?! ?cent)|an?|of them)\b")
 OTHER = str.maketrans("+-", "-+")
 WITH_FIGURES = content_terms("percent cent thousand million billion trillion crore lakh dollars rupees euros pounds rs")  # "23 per cent", "43%"
 
@@ -110,7 +115,8 @@ def _sorted(group: dict[Sentence, str]) -> Disagreement:
 
 def _is_about(question: str, sentence: Sentence) -> bool:
     """Return whether a sentence holds enough of the question, all its times, and all its names in its passage."""
-    asked, said, held = content_terms(question), {*words(sentence.text)}, sentence.words | sentence.passage_words
+    asked = content_terms(KIND.sub(" ", question)) - POLES.keys()
+    said, held = {*words(sentence.text)}, sentence.words | sentence.passage_words
     return (
         len(asked & sentence.terms) >= HELD * len(asked) > 0
         and all(word in said for word in words(question) if word in TIMES or YEAR.fullmatch(word))
@@ -137,12 +143,9 @@ def _revises(question: str, older: Sentence, newer: Sentence) -> bool:
 
 def _differ(question: str, one: str, other: str) -> tuple[str, str] | None:
     """Return the two answers, as the sentences have them; None where there are not two."""
-    asks = ASKS.search(question)
-    if not asks:
+    if OUTCOME.match(question):
         return _outcomes(question, one, other)
-    if asks[1]:
-        return _persons(question, one, other)
-    return _figures(question, one, other) if asks[3] else None
+    return _figures(question, in_digits(one), in_digits(other)) if FIGURE.search(question) else None
 
 
 def _outcomes(question: str, one: str, other: str) -> tuple[str, str] | None:
@@ -154,29 +157,31 @@ def _outcomes(question: str, one: str, other: str) -> tuple[str, str] | None:
     return None
 
 
-def _persons(question: str, one: str, other: str) -> tuple[str, str] | None:
-    asked = names(question)
-    here, there = ([name for name in full_names(text) if asked.isdisjoint(words(name))] for text in (one, other))
-    return (here[0], there[0]) if len(here) == len(there) == 1 and not {*words(here[0])} & {*words(there[0])} else None
-
-
 def _figures(question: str, one: str, other: str) -> tuple[str, str] | None:
-    one, other = in_digits(one), in_digits(other)
     poles = [_poles(text) for text in (question, one, other)]
     if any(side.translate(OTHER) in there and side not in there for side in poles[0] for there in poles[1:]):
         return None
     here, there = _quantities(question, one), _quantities(question, other)
-    units = {q.unit for q in here} & {q.unit for q in there} - {""}
+    units = {_unit(q) for q in here} & {_unit(q) for q in there} - {""}
     if units:
-        here, there = ([q for q in found if q.unit in units] for found in (here, there))
-    else:
+        here, there = ([q for q in found if _unit(q) in units] for found in (here, there))
+    elif COUNT.search(question):
         here, there = (_counted(question, one, here), _counted(question, other, there))
+        kind = content_terms(question)
+        if "how many" in question.lower() and not any(q.counts in kind for q in (*here, *there)):
+            return None
+    else:
+        return None
     if len(here) != 1 or len(there) != 1:
         return None
     (a,), (b,) = here, there
     if _is_narrowed(one, a) or _is_narrowed(other, b) or _is_same(one, a, other, b):
         return None
     return _shown(one, a), _shown(other, b)
+
+
+def _unit(q: Quantity) -> str:
+    return q.unit or (q.counts if q.scale else "")
 
 
 def _poles(text: str) -> dict[str, str]:
@@ -194,6 +199,7 @@ def _quantities(question: str, text: str) -> list[Quantity]:
         and not (YEAR.fullmatch(q.written) and not q.unit and not q.counts)
         and q.plain not in own
         and not text[: q.start][-1:].isalpha()
+        and not text[q.end :].startswith("-")
         and not any(start <= q.start < end for start, end in dates)
     ]
 
