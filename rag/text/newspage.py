@@ -6,14 +6,18 @@ Words and shapes that news pages share, whole lines only; nothing here knows one
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
+from itertools import takewhile
 
-from rag.text.sentences import paragraphs, sentences
+from rag.text.sentences import Span, paragraphs, sentences
 
 TITLE_LENGTH = 80  # of a title cut out of the first sentence
+MAX_HEADLINES = 3  # above an article: kicker, headline, standfirst
 MAX_HEADLINE = 200  # scientific titles reach 190 characters, news headlines 120
 TITLE_REGION = 100_000  # characters in which a headline printed twice is looked for
 MAX_DATE_LINE = 120
+MAX_FURNITURE = 80
 DATE_REGION = 600  # characters from the top in which a date line is the article's own
 LAST_LINES = 3  # in which an article may say where and when it was published
 
@@ -24,36 +28,58 @@ URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 # "KARACHI: ", "LONDON (Reuters) - ", "ISLAMABAD, Sep 6 (Agency - 6th Sep, 2021 ) :"; the place in capitals.
 PLACE = r"[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ.'’-]"
 DATELINE = re.compile(
-    rf"{PLACE}+(?:[ ,/]{{1,2}}{PLACE}*){{0,4}}(?P<detail>(?:,\s?[\w ,.]{{1,30}})?\s?(?:\([^()]{{1,80}}\))?)"
+    rf"{PLACE}+(?:[ ,/]{{1,2}}{PLACE}*){{0,4}}(?P<detail>(?:,\s?[\w ,.]{{1,30}})?\s?(?:\([^()]{{1,80}}\)|/[^/]{{1,30}}/)?)"
     r"\s?(?::|[-–—]{1,2}(?=\s))\s?"
 )
 
-STORIES = r"(?: (?:articles?|stor(?:y|ies)|news|posts?|topics?|headlines|reads?|videos?|coverage|content|links|for you|now))"
-TEASER = re.compile(
-    r"(?:(?:also|must)[ -]read|read (?:also|more|next|the full (?:story|article))|see also"
-    rf"|more stories|(?:related|recommended|trending|watch|up next){STORIES}?)\s?[:|»>›]+.{{0,200}}",
-    re.IGNORECASE,
+# What the lines around an article speak of. A line of a list of links to other pages ("Most read in Sport") points.
+POINTERS = frozenset(
+    "also like more most next popular read recommended related see top trending viewed watch latest up must keep reading "
+    "interested picks editor editors people might auch más también puede interesar mehr weitere könnte interessieren thema".split()
 )
-TEASER_LIST = re.compile(  # the lines after one are teasers too
-    r"(?:you (?:may|might) (?:also )?(?:like|be interested in)|people also (?:read|like)|(?:also|must)[ -]read"
-    r"|read (?:next|also|more)|see also|related|trending|up next|more (?:from|on) .{1,40}|most (?:read|popular|viewed)"
-    rf"|editors?['’]?s? picks?|(?:related|recommended|trending|popular|latest|more|top){STORIES})\s?[:.…]{{0,3}}",
-    re.IGNORECASE,
+PAGES = frozenset(
+    "article articles story stories news post posts topic topics headlines reads video videos coverage content links "
+    "artikel explainers".split()
 )
-FURNITURE = re.compile(
-    r"(?:advertise?ments?|sponsored(?: content)?|promoted|story continues below(?: this)?(?: advertisement)?"
-    r"|share(?: (?:this|on|via)(?: .{1,30})?)?|tweet|follow us(?: on .{1,40})?|subscribe(?: (?:now|to .{1,40}))?"
-    r"|sign up(?: for .{1,60})?|comments?(?: \(\d+\))?|leave a (?:comment|reply)|print|e-?mail|copy link"
-    r"|skip to (?:main )?content|(?:click|tap) here(?: .{1,60})?|loading|back to top|accept (?:all )?cookies"
-    r"|all rights reserved)\s?[:.…!]{0,3}",
-    re.IGNORECASE,
+SITE = frozenset(
+    "advertisement advert ads advertisment sponsored promoted share shares tweet follow subscribe newsletter newsletters sign signing "
+    "comment comments reply print email mail copy link skip click tap loading cookies accept reserved copyright facebook "
+    "agency developing check preferences policy archive breaking edited affiliate twitter instagram whatsapp linkedin telegram privacy terms cookie settings menu compartir síguenos teilen kommentare".split()
 )
+# Words that speak of the site only beside such a word, or below the article.
+READER = frozenset(
+    "us our your you this we all now here main back rights continues below save home add explore further download submit "
+    "donate support view gallery helpful republish report find pin book listen call buy manage preferences policy "
+    "agree address accessibility contact live".split()
+)
+EVERYTHING = POINTERS | PAGES | SITE | READER
+SHARE = 5
+MAX_SMALL_PRINT = 160
+QUOTE = re.compile("[\"“”«»]")
+WORD = re.compile(r"[^\W\d_]+|©")
+TRAIL = re.compile(r"(?:[\w&' ]{1,30}\s[>›»]\s)+[\w&' ]{1,30}|[←→].*|.*→")
+CRUMBS = re.compile(r"(?:[\w&' ]{1,30}\s[|·/]\s)+[\w&' ]{1,30}")
+ABOUT = re.compile(r"\s(?:on|in|for|from|to|via)\s.*", re.DOTALL | re.IGNORECASE)  # "Sign up for the Daily Brief"
+POINTS_TO = re.compile(r"\s?[:|»>›]+\s*(?=\S)")
 
-MONTH = (
-    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?)"
+# English, German, Spanish, French
+MONTH_NAMES = (
+    "jan january januar enero janvier",
+    "feb february februar febrero février",
+    "mar march märz marzo mars",
+    "apr april abril avril",
+    "may mai mayo",
+    "jun june juni junio juin",
+    "jul july juli julio juillet",
+    "aug august agosto août",
+    "sep sept september septiembre septembre",
+    "oct october oktober octubre octobre",
+    "nov november noviembre novembre",
+    "dec december dezember diciembre décembre",
 )
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTHS = tuple(names[:3] for names in MONTH_NAMES)
+NUMBER_OF = {name: number for number, names in enumerate(MONTH_NAMES, start=1) for name in names.split()}
+MONTH = rf"(?P<month>{'|'.join(NUMBER_OF)})\b"
 YEAR = r"(?<!\d)(?P<year>(?:18|19|20)\d\d)(?!\d)"
 DAY = r"(?<!\d)(?P<day>[0-3]?\d)"
 # Numbers alone only where one order is possible: 6/9/2021 is June in one country and September in another, 20/9/2021 is not.
@@ -62,24 +88,24 @@ DATES = tuple(
     for form in (
         rf"(?<!-){YEAR}-(?P<month>\d\d)-(?P<day>\d\d)(?!\d|-\d)",
         rf"{YEAR}\s?年\s?(?P<month>\d\d?)\s?月\s?(?P<day>\d\d?)\s?日",
-        rf"{DAY}(?:st|nd|rd|th)?[\s-](?:of )?{MONTH}\.?,?[\s-]{YEAR}",
+        rf"{DAY}(?:st|nd|rd|th|er|\.)?[\s-](?:of |de )?{MONTH}\.?,?(?: de)?[\s-]{YEAR}",
         rf"\b{MONTH}\.?\s{DAY}(?:st|nd|rd|th)?,?\s{YEAR}",
         rf"(?<![\d/.-])(?P<day>1[3-9]|[23]\d)[/.-](?P<month>\d\d?)[/.-]{YEAR}(?![/.-]?\d)",
         rf"(?<![\d/.-])(?P<month>\d\d?)[/.-](?P<day>1[3-9]|[23]\d)[/.-]{YEAR}(?![/.-]?\d)",
         rf"(?<=/){YEAR}/(?P<month>\d\d)/(?P<day>\d\d)(?=/)",
     )
 )
-YEARLESS = tuple(re.compile(form, re.IGNORECASE) for form in (rf"\b{MONTH}\.?\s{DAY}(?!\d)", rf"{DAY}\s{MONTH}\b"))
-PUBLISHED = re.compile(r"\W*(?:first )?published\b", re.IGNORECASE)
+YEARLESS = tuple(re.compile(form, re.IGNORECASE) for form in (rf"\b{MONTH}\.?\s{DAY}(?!\d)", rf"{DAY}\s{MONTH}"))
+PUBLISHED = re.compile(r"\W*(?:this (?:article|story) was )?(?:first )?published\b", re.IGNORECASE)
 WEEKDAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?"
 # "Published: ", "RECEIVED DATE: Tue, ", "Published in The Paper, "; not "The court issued its ruling on ".
 LABEL = re.compile(
-    r"(?:^|[|•·(,:])\s*(?:[a-z]{1,12} )?(?:date|dated|published|posted|issued|filed|updated|modified)"
+    r"(?:^|[|•·(,:])\s*(?:this (?:article|story) was )?(?:[a-z]{1,12} )?(?:date|dated|published|posted|issued|filed|updated|modified)"
     rf"(?:\s?:|\s(?:on|at|in [^.!?,]{{1,30}},))?\s*(?:{WEEKDAY},?\s)?$",
     re.IGNORECASE,
 )
 # What else stands on a line that says but a date: weekday, time, zone.
-BESIDE_DATE = re.compile(rf"\b(?:{WEEKDAY}|[ap]\.?m\b\.?|gmt|utc|[a-z]{{2,3}}t|at|on)\b|[\W\d_]+", re.IGNORECASE)
+BESIDE_DATE = re.compile(rf"^by [^,|·•]{{1,40}}|\bmin(?:ute)?s? read|\b(?:{WEEKDAY}|[ap]\.?m\b\.?|gmt|utc|[a-z]{{2,3}}t|at|on)\b|[\W\d_]+", re.IGNORECASE)
 
 
 def is_headline(line: str) -> bool:
@@ -119,17 +145,49 @@ def is_boilerplate(line: str) -> bool:
 
 def is_teaser(line: str) -> bool:
     """Say whether a line points to another page: its words answer other questions."""
-    return bool(URL.fullmatch(line) or TEASER.fullmatch(line) or opens_teasers(line))
+    label = POINTS_TO.split(line, maxsplit=1)
+    return bool(URL.fullmatch(line) or opens_teasers(line) or (len(label) > 1 and len(line) <= 240 and _speaks_of(POINTERS, POINTERS | PAGES | READER, label[0])))
 
 
 def opens_teasers(line: str) -> bool:
     """Say whether a line is the heading of a list of teasers (``You May Also Like``)."""
-    return bool(TEASER_LIST.fullmatch(line))
+    return _is_short(line) and _speaks_of(POINTERS, POINTERS | PAGES | READER, ABOUT.sub("", line))
 
 
 def is_furniture(line: str) -> bool:
-    """Say whether a line is a button or an advertisement mark."""
-    return len(line) <= 80 and bool(FURNITURE.fullmatch(line))
+    """Say whether a line is a button, an advertisement mark or a trail of sections (``Home > News``)."""
+    return _is_short(line) and (_speaks_of(SITE, EVERYTHING, ABOUT.sub("", line)) or bool(TRAIL.fullmatch(line)))
+
+
+def _is_short(line: str) -> bool:
+    return len(line) <= MAX_FURNITURE and (not line.endswith((".", '"', "”", "»")) or line.endswith(".."))
+
+
+def _speaks_of(sure: frozenset[str], allowed: frozenset[str], line: str) -> bool:
+    words = [word for word in WORD.findall(line.casefold()) if len(word) > 3 or word in allowed]
+    return any(word in sure for word in words) and all(word in allowed for word in words)
+
+
+def _is_small_print(line: str) -> bool:
+    if len(line) > MAX_SMALL_PRINT or QUOTE.search(line) or ITEM.match(line):
+        return False
+    words = WORD.findall(line.casefold())
+    said = sum(word in EVERYTHING for word in words)
+    return said * SHARE >= len(words) and (_is_short(line) or any(word in SITE for word in words))
+
+
+def edges(lines: Sequence[str]) -> Span:
+    """Return the half-open range of the lines between what stands above the article and what stands below it."""
+    first, last = 0, len(lines)
+    while first < last and (is_boilerplate(lines[first]) or (_is_short(lines[first]) and _speaks_of(SITE, EVERYTHING, lines[first])) or CRUMBS.fullmatch(lines[first])):
+        first += 1
+    for i in range(last - 1, first, -1):
+        if is_boilerplate(lines[i]) or _is_small_print(lines[i]):
+            last = i
+        elif not (is_date_line(lines[i]) or (_is_short(lines[i]) and (is_headline(lines[i]) or ITEM.match(lines[i])))):
+            break
+    below = sum(map(len, lines[last:]))
+    return first, last if below < sum(map(len, lines[first:last])) else len(lines)
 
 
 def is_date_line(line: str) -> bool:
@@ -154,21 +212,29 @@ def _dates(line: str) -> list[tuple[int, int, str]]:
 
 
 def _month(month: str) -> int:
-    return int(month) if month.isdecimal() else MONTHS.index(month[:3].lower()) + 1
+    return int(month) if month.isdecimal() else NUMBER_OF[month.lower()]
 
 
 def find_title(text: str, fallback: str) -> str:
     """Give the headline of ``text``: its first line, else a line printed twice, else the start of the first sentence."""
     lines = [text[a:b] for a, b in paragraphs(text, 0, TITLE_REGION)]
-    own = [line for line in lines if not is_boilerplate(line) and not is_date_line(line)]
-    if own and (HEADING.match(own[0]) or is_headline(own[0])):
+    first, last = edges(lines)
+    own = [line for line in lines[first:last] if not is_boilerplate(line) and not is_date_line(line)]
+    if own and HEADING.match(own[0]):
         return heading_text(own[0])
+    if top := list(takewhile(is_headline, own)):
+        return heading_text(top[0]) if len(top) > MAX_HEADLINES else main_headline(top)
     seen: set[str] = set()
     for line in own:
         if line.casefold() in seen and len(line.split()) >= 4 and is_headline(line):
             return heading_text(line)
         seen.add(line.casefold())
     return shorten(own[0]) if own else fallback
+
+
+def main_headline(headlines: Sequence[str]) -> str:
+    """Return the first of more than three words, else the longest."""
+    return heading_text(next((line for line in headlines if len(line.split()) > 3), max(headlines, key=len, default="")))
 
 
 def shorten(paragraph: str) -> str:
