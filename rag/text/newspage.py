@@ -16,14 +16,14 @@ TITLE_LENGTH = 80  # of a title cut out of the first sentence
 MAX_HEADLINES = 3  # above an article: kicker, headline, standfirst
 MAX_HEADLINE = 200  # scientific titles reach 190 characters, news headlines 120
 TITLE_REGION = 100_000  # characters in which a headline printed twice is looked for
-MAX_DATE_LINE = 120
-MAX_FURNITURE = 80
+MAX_LINE = 160  # of a date, a button or small print
 DATE_REGION = 600  # characters from the top in which a date line is the article's own
 LAST_LINES = 3  # in which an article may say where and when it was published
 
 HEADING = re.compile(r"#{1,6}\s+(?P<title>\S)")
 ITEM = re.compile(r"(?:[-*•·‣▪]|\d{1,2}[.)])\s+")
 URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+LINKS = re.compile(r"(?:!?\[[^\]]*\]\([^)\s]*\)[\s|·]*)+")  # of Markdown
 
 # "KARACHI: ", "LONDON (Reuters) - ", "ISLAMABAD, Sep 6 (Agency - 6th Sep, 2021 ) :"; the place in capitals.
 PLACE = r"[A-ZÀ-ÖØ-Þ][A-ZÀ-ÖØ-Þ.'’-]"
@@ -32,35 +32,32 @@ DATELINE = re.compile(
     r"\s?(?::|[-–—]{1,2}(?=\s))\s?"
 )
 
-# What the lines around an article speak of. A line of a list of links to other pages ("Most read in Sport") points.
+# What the lines around an article speak of: SITE tells a line of the page, a POINTER a link to other articles; the other words
+# do so only beside one of them, or below the article. English, German, Spanish, French.
 POINTERS = frozenset(
-    "also like more most next popular read recommended related see top trending viewed watch latest up must keep reading "
-    "interested picks editor editors people might auch más también puede interesar mehr weitere könnte interessieren thema".split()
-)
-PAGES = frozenset(
-    "article articles story stories news post posts topic topics headlines reads video videos coverage content links "
-    "artikel explainers".split()
+    "also articles auch aussi editors interesar interessieren keep latest lesen like lire mehr more most next picks popular "
+    "read reading recommended related see shared thema top trending watch weitere".split()
 )
 SITE = frozenset(
-    "advertisement advert ads advertisment sponsored promoted share shares tweet follow subscribe newsletter newsletters sign signing "
-    "comment comments reply print email mail copy link skip click tap loading cookies accept reserved copyright facebook "
-    "agency developing check preferences policy archive breaking edited affiliate twitter instagram whatsapp linkedin telegram privacy terms cookie settings menu compartir síguenos teilen kommentare".split()
+    "© abonnieren advert advertisement affiliate agency anzeige archive breaking click comment comments compartir cookie "
+    "cookies copyright developing edited email facebook follow instagram kommentare loading log menu newsletter partager "
+    "podcast policy preferences print privacy promoted publicité register reserved settings share shares sign signing skip "
+    "subscribe suscríbete síguenos terms".split()
 )
-# Words that speak of the site only beside such a word, or below the article.
-READER = frozenset(
-    "us our your you this we all now here main back rights continues below save home add explore further download submit "
-    "donate support view gallery helpful republish report find pin book listen call buy manage preferences policy "
-    "agree address accessibility contact live".split()
+BESIDE = frozenset(
+    "accessibility address agree article artikel back below calendar continues corrections coverage download explainers "
+    "explore find here könnte live manage news now our puede rights stories story support tags this topics us view we your".split()
 )
-EVERYTHING = POINTERS | PAGES | SITE | READER
-SHARE = 5
-MAX_SMALL_PRINT = 160
-QUOTE = re.compile("[\"“”«»]")
+AROUND = POINTERS | SITE | BESIDE
 WORD = re.compile(r"[^\W\d_]+|©")
-TRAIL = re.compile(r"(?:[\w&' ]{1,30}\s[>›»]\s)+[\w&' ]{1,30}|[←→].*|.*→")
-CRUMBS = re.compile(r"(?:[\w&' ]{1,30}\s[|·/]\s)+[\w&' ]{1,30}")
-ABOUT = re.compile(r"\s(?:on|in|for|from|to|via)\s.*", re.DOTALL | re.IGNORECASE)  # "Sign up for the Daily Brief"
-POINTS_TO = re.compile(r"\s?[:|»>›]+\s*(?=\S)")
+SHORT = 3  # letters of a word that every line may have
+AROUND_SHARE = 1 / 5  # small print has at least this share of words of the page
+QUOTE = re.compile('["“”«»]')
+SITE_OBJECT = re.compile(r"\s(?:on|to|for)\s.*", re.DOTALL)  # "sign up for the daily brief"
+POINTER_OBJECT = re.compile(r"\s(?:on|in|for)\s.*", re.DOTALL)  # "most read in sport"
+LABEL_END = re.compile(r"\s?[:|»>›]+\s*(?=\S)")
+TRAIL = re.compile(r"(?:[\w&' ]{1,30}\s[>›»]\s)+[\w&' ]{1,30}|[←→].*|.*→")  # "Home > News", "Next post →"
+TOP_TRAIL = re.compile(r"(?:[\w&' ]{1,30}\s[|·/]\s)+[\w&' ]{1,30}")  # "News | Rivers"; elsewhere it is a row of a table
 
 # English, German, Spanish, French
 MONTH_NAMES = (
@@ -105,7 +102,10 @@ LABEL = re.compile(
     re.IGNORECASE,
 )
 # What else stands on a line that says but a date: weekday, time, zone.
-BESIDE_DATE = re.compile(rf"^by [^,|·•]{{1,40}}|\bmin(?:ute)?s? read|\b(?:{WEEKDAY}|[ap]\.?m\b\.?|gmt|utc|[a-z]{{2,3}}t|at|on)\b|[\W\d_]+", re.IGNORECASE)
+BESIDE_DATE = re.compile(
+    rf"^by [^,|·•]{{1,40}}|\bmin(?:ute)?s? read|\b(?:{WEEKDAY}|[ap]\.?m\b\.?|gmt|utc|[a-z]{{2,3}}t|at|on)\b|[\W\d_]+",
+    re.IGNORECASE,
+)
 
 
 def is_headline(line: str) -> bool:
@@ -145,46 +145,50 @@ def is_boilerplate(line: str) -> bool:
 
 def is_teaser(line: str) -> bool:
     """Say whether a line points to another page: its words answer other questions."""
-    label = POINTS_TO.split(line, maxsplit=1)
-    return bool(URL.fullmatch(line) or opens_teasers(line) or (len(label) > 1 and len(line) <= 240 and _speaks_of(POINTERS, POINTERS | PAGES | READER, label[0])))
+    label, *rest = LABEL_END.split(line, maxsplit=1)
+    return bool(
+        URL.fullmatch(line)
+        or LINKS.fullmatch(line)
+        or opens_teasers(line)
+        or (rest and _is_short(label) and _speaks_of(POINTERS, POINTERS | BESIDE, label.casefold()))
+    )
 
 
 def opens_teasers(line: str) -> bool:
     """Say whether a line is the heading of a list of teasers (``You May Also Like``)."""
-    return _is_short(line) and _speaks_of(POINTERS, POINTERS | PAGES | READER, ABOUT.sub("", line))
+    return _is_short(line) and _speaks_of(POINTERS, POINTERS | BESIDE, POINTER_OBJECT.sub("", line.casefold()))
 
 
 def is_furniture(line: str) -> bool:
-    """Say whether a line is a button, an advertisement mark or a trail of sections (``Home > News``)."""
-    return _is_short(line) and (_speaks_of(SITE, EVERYTHING, ABOUT.sub("", line)) or bool(TRAIL.fullmatch(line)))
+    """Say whether a line is a button, an advertisement mark or the way to the page (``Home > News``)."""
+    return _is_short(line) and bool(_speaks_of(SITE, AROUND, SITE_OBJECT.sub("", line.casefold())) or TRAIL.fullmatch(line))
 
 
 def _is_short(line: str) -> bool:
-    return len(line) <= MAX_FURNITURE and (not line.endswith((".", '"', "”", "»")) or line.endswith(".."))
+    return len(line) <= MAX_LINE and (not line.endswith((".", '"', "”", "»")) or line.endswith(".."))
 
 
 def _speaks_of(sure: frozenset[str], allowed: frozenset[str], line: str) -> bool:
-    words = [word for word in WORD.findall(line.casefold()) if len(word) > 3 or word in allowed]
-    return any(word in sure for word in words) and all(word in allowed for word in words)
+    words = [word for word in WORD.findall(line) if len(word) > SHORT or word in allowed]
+    return not sure.isdisjoint(words) and allowed.issuperset(words)
 
 
 def _is_small_print(line: str) -> bool:
-    if len(line) > MAX_SMALL_PRINT or QUOTE.search(line) or ITEM.match(line):
+    if len(line) > MAX_LINE or QUOTE.search(line) or ITEM.match(line):
         return False
-    words = WORD.findall(line.casefold())
-    said = sum(word in EVERYTHING for word in words)
-    return said * SHARE >= len(words) and (_is_short(line) or any(word in SITE for word in words))
+    words = WORD.findall(URL.sub("", line.casefold()))
+    around = sum(word in AROUND for word in words)
+    return around >= max(1, AROUND_SHARE * len(words)) and (_is_short(line) or not SITE.isdisjoint(words))
 
 
 def edges(lines: Sequence[str]) -> Span:
     """Return the half-open range of the lines between what stands above the article and what stands below it."""
-    first, last = 0, len(lines)
-    while first < last and (is_boilerplate(lines[first]) or (_is_short(lines[first]) and _speaks_of(SITE, EVERYTHING, lines[first])) or CRUMBS.fullmatch(lines[first])):
-        first += 1
+    first = sum(1 for _ in takewhile(lambda line: is_boilerplate(line) or TOP_TRAIL.fullmatch(line), lines))
+    last = len(lines)
     for i in range(last - 1, first, -1):
         if is_boilerplate(lines[i]) or _is_small_print(lines[i]):
             last = i
-        elif not (is_date_line(lines[i]) or (_is_short(lines[i]) and (is_headline(lines[i]) or ITEM.match(lines[i])))):
+        elif not (is_date_line(lines[i]) or (_is_short(lines[i]) and (ITEM.match(lines[i]) or is_headline(lines[i])))):
             break
     below = sum(map(len, lines[last:]))
     return first, last if below < sum(map(len, lines[first:last])) else len(lines)
@@ -192,7 +196,7 @@ def edges(lines: Sequence[str]) -> Span:
 
 def is_date_line(line: str) -> bool:
     """Say whether a line says little but a date, or a date with its label."""
-    return len(line) <= MAX_DATE_LINE and any(_stands_alone(line, a, b) for a, b, _ in _dates(line))
+    return len(line) <= MAX_LINE and any(_stands_alone(line, a, b) for a, b, _ in _dates(line))
 
 
 def _stands_alone(line: str, start: int, end: int) -> bool:
@@ -223,7 +227,7 @@ def find_title(text: str, fallback: str) -> str:
     if own and HEADING.match(own[0]):
         return heading_text(own[0])
     if top := list(takewhile(is_headline, own)):
-        return heading_text(top[0]) if len(top) > MAX_HEADLINES else main_headline(top)
+        return heading_text(main_headline(top) if len(top) <= MAX_HEADLINES and len(top) < len(own) else top[0])
     seen: set[str] = set()
     for line in own:
         if line.casefold() in seen and len(line.split()) >= 4 and is_headline(line):
@@ -233,8 +237,8 @@ def find_title(text: str, fallback: str) -> str:
 
 
 def main_headline(headlines: Sequence[str]) -> str:
-    """Return the first of more than three words, else the longest."""
-    return heading_text(next((line for line in headlines if len(line.split()) > 3), max(headlines, key=len, default="")))
+    """Return the first of more than three words, else the longest: what stands above it says what sort of article it is."""
+    return next((line for line in headlines if len(line.split()) > 3), max(headlines, key=len, default=""))
 
 
 def shorten(paragraph: str) -> str:
@@ -264,9 +268,7 @@ def find_date(text: str) -> str | None:
         if top and (dated := _with_year(top[0], text)):
             return dated
     last = [text[start:end] for start, end in paragraphs(text, max(0, len(text) - DATE_REGION))][-LAST_LINES:]
-    return next(
-        (iso for line in last if PUBLISHED.match(line) and len(line) <= MAX_DATE_LINE for *_, iso in _dates(line)), None
-    )
+    return next((iso for line in last if PUBLISHED.match(line) and len(line) <= MAX_LINE for *_, iso in _dates(line)), None)
 
 
 def _with_year(line: str, text: str) -> str | None:
@@ -286,7 +288,7 @@ def _is_byline(line: str, start: int, end: int) -> bool:
     """Say whether the date is a part of its own of a short line, as in ``The Paper, 2023-09-26, by A. Writer``."""
     before, after = line[:start].rstrip(), line[end:].lstrip()
     return (
-        len(line) <= MAX_DATE_LINE
+        len(line) <= MAX_LINE
         and line[-1] not in ".!?"
         and (not before or before[-1] in ",|(·•–—-:")
         and (not after or after[0] in ",|)·•–—-")
