@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from rag.text.newspage import MONTHS
+from rag.text.dates import MONTHS
 from rag.types import EVERYTHING
 
 if TYPE_CHECKING:
