@@ -82,9 +82,7 @@ def test_buttons_headlines_and_small_print_below_an_article_are_not_of_it() -> N
         ["Write to us at the office", "Town Hall, Lahore 54000"],
         ["Contact us", "Officer Richard Dole", "Phone: 530-608-4727"],
         ["Exports in 2020", "Exports in 2021"],
-        [
-            "Subscribers rose to 400, and comments fell as the paper moved its print works to a town in the north of the country."
-        ],
+        ["Subscribers rose to 400, and comments fell as the paper moved its print works to a town in the north."],
     ],
 )
 def test_a_quotation_a_list_an_address_or_a_sentence_ends_an_article(end: list[str]) -> None:
