@@ -27,10 +27,10 @@ FLOORS: dict[str, dict[str, dict[str, float]]] = {
         "copies": {"precision": 0.95, "recall": 0.52},
     },
     "newspage": {
-        "lines of boilerplate": {"precision": 1.0, "recall": 0.31},
-        "lines of dates": {"precision": 1.0, "recall": 0.78},
-        "title": {"share": 0.76},
-        "date of the page": {"precision": 1.0, "recall": 0.87},
+        "lines of boilerplate": {"precision": 1.0, "recall": 0.86},
+        "lines of dates": {"precision": 1.0, "recall": 0.9},
+        "title": {"share": 0.96},
+        "date of the page": {"precision": 1.0, "recall": 0.96},
     },
     "followups": {
         "questions that lean": {"precision": 0.86, "recall": 0.75},

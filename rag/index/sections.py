@@ -80,7 +80,10 @@ def _lines(text: str) -> list[Line]:
         else:
             list_gap = 0.0
         lines.append(Line(start, end, kind, words))
-    return lines
+    first, last = newspage.edges([line.text for line in lines])
+    return [
+        line if first <= i < last or line.kind is Kind.DATE else replace(line, kind=Kind.TEASER) for i, line in enumerate(lines)
+    ]
 
 
 def _kind(line: str) -> Kind:

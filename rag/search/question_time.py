@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from rag.text.newspage import MONTHS
+from rag.text.dates import MONTHS
 from rag.text.quantities import SMALL
 from rag.types import EVERYTHING
 
