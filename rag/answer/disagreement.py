@@ -27,7 +27,10 @@ HELD = 0.5  # both sentences must hold this share of the question's content word
 CLOSE = Decimal("0.1")  # a hedged figure ("about 1,200") is another one where it differs by more than this share of the larger
 EXACT = 100  # a smaller whole number is not taken for a rounded one
 
-FIGURE = re.compile(r"\b(how (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide|heavy|effective)\b)|^(?:\w+ )?(?:what|which)\b", re.IGNORECASE)
+FIGURE = re.compile(
+    r"\b(how (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide|heavy|effective)\b)|^(?:\w+ )?(?:what|which)\b",
+    re.IGNORECASE,
+)
 KIND = re.compile(r"\b(?:how(?: many| much)?|what|which) \w+", re.IGNORECASE)  # of answer, which the answer need not name
 COUNT = re.compile(r"\b(?:how many|number|toll|total|population|count|attendance)\b", re.IGNORECASE)
 OUTCOME = re.compile(r"(?:is|are|was|were|do|does|did|has|have|had|will)\b", re.IGNORECASE)
@@ -52,14 +55,18 @@ ATTRIBUTION = re.compile(  # who said it, and when, is no part of what is said
     rf"|,\s*[^,;]{{0,60}}\b{SAID}\b[^,;]{{0,60}}?(?=[,;.]|$)"
     rf"|^[^,;\d]{{1,60}}?\b{SAID}(?: on \w+)?(?: that)?\s(?=[A-Z\d]|the )"
 )
-DATE = re.compile(rf"\b(?:{MONTH}\.? \d{{1,2}}|\d{{1,2}}(?:st|nd|rd|th)? {MONTH}|\d{{1,2}}[-–:]\d{{1,2}})\b")  # or a score, or a time of day
+DATE = re.compile(
+    rf"\b(?:{MONTH}\.? \d{{1,2}}|\d{{1,2}}(?:st|nd|rd|th)? {MONTH}|\d{{1,2}}[-–:]\d{{1,2}})\b"
+)  # or a score, or a time of day
 TIMES = frozenset(
     "january february march april may june july august september october november december monday tuesday wednesday thursday friday "
     "saturday sunday first second third fourth last next half quarter month year".split()
 )
 MODAL = frozenset("could may might should if unless aim aims forecast forecasts hope target targets".split())
 SIGN = r"(?:[$€£¥]|Rs\.? ?)"
-HEDGED = re.compile(rf"\b(?:about|around|some|roughly|approximately|nearly|almost|circa|close to|an estimated) {SIGN}?$", re.IGNORECASE)
+HEDGED = re.compile(
+    rf"\b(?:about|around|some|roughly|approximately|nearly|almost|circa|close to|an estimated) {SIGN}?$", re.IGNORECASE
+)
 NARROWED = re.compile(  # a bound, or a part of the whole
     r"(?:\b(?:over|above|more than|at least|exceed\w*|up to|less than|under|below|fewer than|as (?:many|much|few|little) as|between"
     rf"|no more than|maximum of|minimum of|from|not|another|further|additional|extra|other|including|each|average of) |\d(?: to | ?[-–] ?)){SIGN}?$",
@@ -67,7 +74,9 @@ NARROWED = re.compile(  # a bound, or a part of the whole
 )
 NARROWED_AFTER = re.compile(r" ?[-–] ?\d| to \d|(?: \w+){0,2} (?:more|others?|each|every|per(?! ?cent)|an?|of them)\b")
 OTHER = str.maketrans("+-", "-+")
-WITH_FIGURES = content_terms("percent cent thousand million billion trillion crore lakh dollars rupees euros pounds rs")  # "23 per cent", "43%"
+WITH_FIGURES = content_terms(
+    "percent cent thousand million billion trillion crore lakh dollars rupees euros pounds rs"
+)  # "23 per cent", "43%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,9 @@ def disagreements(question: str, evidence: Evidence) -> list[Disagreement]:
         older, newer = sorted(pair, key=lambda s: s.document.published or "")
         if older.document.source == newer.document.source:
             continue
-        if (_said(older.text) == _said(newer.text) or _revises(question, older, newer)) and (answers := _differ(question, older.text, newer.text)):
+        if (_said(older.text) == _said(newer.text) or _revises(question, older, newer)) and (
+            answers := _differ(question, older.text, newer.text)
+        ):
             group = dict(zip((older, newer), answers, strict=True))
             for known in [known for known in groups if known.keys() & group.keys()]:
                 groups.remove(known)
@@ -137,7 +148,10 @@ def _revises(question: str, older: Sentence, newer: Sentence) -> bool:
         return False
     asked = content_terms(question)
     poles = {POLES[stem(word)] for word in words(question) if stem(word) in POLES}
-    revised = any(not (content_terms(found[0]) & asked or POLES.get(stem(found[0].lower())) in poles) for found in REVISED.finditer(newer.text))
+    revised = any(
+        not (content_terms(found[0]) & asked or POLES.get(stem(found[0].lower())) in poles)
+        for found in REVISED.finditer(newer.text)
+    )
     return revised and MODAL & {*words(older.text)} == MODAL & {*words(newer.text)}
 
 
