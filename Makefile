@@ -59,7 +59,7 @@ lint: .venv/.installed-dev ## ruff and mypy
 check: lint ## lint, and the tests that need no model (seconds)
 	.venv/bin/pytest -m "not slow and not long"
 
-test: lint ## lint, and the whole test suite, with real models and a real browser
+test: lint ## lint, and the test suite, with real models and a real browser
 	.venv/bin/pytest -m "not long"
 
 test-long: .venv/.installed-dev ## kills, failing disks, damage and fuzz at full length (minutes); benchmarks/durability.md

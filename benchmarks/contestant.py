@@ -188,7 +188,7 @@ def search(index: str) -> Role:
     import numpy as np
 
     from rag.config import load_config
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.models.cache import ensure
     from rag.models.encoder import SentenceEncoder
     from rag.search.hybrid import HybridRetriever
@@ -196,7 +196,7 @@ def search(index: str) -> Role:
     encoder = SentenceEncoder(ensure(load_config().encoder, "encoder"))
     encoder.encode(["once before"])
     started = time.perf_counter()
-    store = Store.open(Path(index))
+    store = Reader.open(Path(index))
     retriever = HybridRetriever(store, Path(index), encoder)
     opened = time.perf_counter() - started
     vectors = np.concatenate(

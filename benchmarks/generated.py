@@ -87,7 +87,7 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class GeneratedEncoder:
-    """A :class:`rag.types.Encoder` that draws a text's vector by its checksum; counts what it is given."""
+    """A :class:`rag.protocols.Encoder` that draws a text's vector by its checksum; counts what it is given."""
 
     identity = "generated"
 

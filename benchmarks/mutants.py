@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain, zip_longest
+from itertools import chain, pairwise, zip_longest
 from pathlib import Path
 
 from tables import table
@@ -39,10 +39,10 @@ COPIED = ("rag", "tests", "benchmarks")  # tests may write beside these; the res
 SEED = 7
 LIMIT = 2  # times the seconds of all tests, unchanged, that those of one change may take: what no longer ends is noticed
 PART = 0.25  # by which a number is changed, or by 1 where it is a small whole one
-MEMBERS = 3  # of a collection, at least, so that one can be dropped
+VOCABULARY = 6  # of more alternatives than these, every second one is dropped at once
+MEMBERS = 3  # a collection has at least so many members if some of them are dropped
 SIGN_OF_PATTERN = re.compile(r"[\\(\[?]|\w\|\w")
 GROUP_OPENS = re.compile(r"\((?:\?(?:P<\w+>|<?[=!]|[a-z-]*:|>))?")
-WORD = re.compile(r"[^\s|]+\s*")
 HELD = 0xE000  # characters from here on stand for what an f-string holds
 CHARACTERS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]")
 
@@ -113,7 +113,7 @@ def _of_numbers(statement: ast.Assign | ast.AnnAssign) -> Iterator[Change]:
 
 
 def _of_texts(statement: ast.Assign | ast.AnnAssign) -> Iterator[Change]:
-    """Drop one alternative of each regular expression, one word of each text of words."""
+    """Drop one alternative of each regular expression, every second word of each text of words."""
     nodes = list(ast.walk(statement.value))
     inner = {part for node in nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node) if part is not node}
     for node in nodes:
@@ -123,17 +123,32 @@ def _of_texts(statement: ast.Assign | ast.AnnAssign) -> Iterator[Change]:
         held = {chr(HELD + i): part for i, part in enumerate(parts) if not isinstance(part, ast.Constant)}
         text = "".join(part.value if isinstance(part, ast.Constant) else chr(HELD + i) for i, part in enumerate(parts))
         is_pattern = bool(SIGN_OF_PATTERN.search(text))
-        for start, end in alternatives(text) if is_pattern else [m.span() for m in WORD.finditer(text) if " " in text]:
-            shown = "".join(f"{{{ast.unparse(held[c].value)}}}" if c in held else c for c in text[start:end]).strip("| \n")
-            rest = re.split(f"([{''.join(held)}])", text[:start] + text[end:]) if held else [text[:start] + text[end:]]
+        if not is_pattern and isinstance(node, ast.Constant) and len(words := text.split()) >= MEMBERS:
+            with changed(node, "value", " ".join(words[1::2])):
+                yield Change("vocabulary", node.lineno, f"{_name(statement)} without every second word, {words[0]}, …")
+        for spans in alternatives(text) if is_pattern else ():
+            shown = "".join(f"{{{ast.unparse(held[c].value)}}}" if c in held else c for a, b in spans for c in text[a:b])
+            less = without(text, spans)
+            rest = re.split(f"([{''.join(held)}])", less) if held else [less]
             values = [held.get(piece) or ast.Constant(piece) for piece in rest]
+            sort = "alternative" if len(spans) == 1 else "vocabulary"
             with changed(node, "values", values) if isinstance(node, ast.JoinedStr) else changed(node, "value", rest[0]):
-                yield Change("alternative" if is_pattern else "word", node.lineno, f"{_name(statement)} without `{shown}`")
+                yield Change(sort, node.lineno, f"{_name(statement)} without `{shown.strip('| ')}`")
 
 
-def alternatives(pattern: str) -> list[tuple[int, int]]:
-    """Return the span of each alternative of a regular expression, with the bar that goes when it is dropped."""
-    spans: list[tuple[int, int]] = []
+def without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return a text less some of its characters."""
+    for start, end in sorted(spans, reverse=True):
+        text = text[:start] + text[end:]
+    return text
+
+
+def alternatives(pattern: str) -> list[list[tuple[int, int]]]:
+    """Return what can be dropped of a regular expression: one alternative, or every second one of many that are a vocabulary.
+
+    Each is a list of spans, with the bars that go too.
+    """
+    dropped: list[list[tuple[int, int]]] = []
     open_groups: list[list[int]] = [[0]]  # where the alternatives of each begin
     at = 0
     while at <= len(pattern):
@@ -150,28 +165,27 @@ def alternatives(pattern: str) -> list[tuple[int, int]]:
             open_groups[-1].append(at + 1)
         elif sign in {")", ""}:
             begins = open_groups.pop()
-            if len(begins) > 1:
-                spans.append((begins[0], begins[1]))
-                spans += [(a - 1, b - 1) for a, b in zip(begins[1:], [*begins[2:], at + 1], strict=True)]
+            spans = [(a - 1, b - 1) for a, b in pairwise([*begins[1:], at + 1])]
+            if len(begins) > VOCABULARY:
+                dropped.append(spans[::2])
+            elif spans:
+                dropped += [[(begins[0], begins[1])], *([span] for span in spans)]
         at += step
-    return spans
+    return dropped
 
 
 def _of_members(statement: ast.Assign | ast.AnnAssign) -> Iterator[Change]:
+    """Drop every second member of each table and collection of texts."""
     for node in ast.walk(statement.value):
         if isinstance(node, ast.Dict) and len(node.keys) >= MEMBERS:
-            for i, key in enumerate(node.keys):
-                change = Change(
-                    "word", node.values[i].lineno, f"{_name(statement)} without {ast.unparse(key or node.values[i])}"
-                )
-                keys, values = node.keys[:i] + node.keys[i + 1 :], node.values[:i] + node.values[i + 1 :]
-                with changed(node, "keys", keys), changed(node, "values", values):
-                    yield change
+            with changed(node, "keys", node.keys[1::2]), changed(node, "values", node.values[1::2]):
+                yield Change("vocabulary", node.lineno, f"{_name(statement)} without every second entry")
         elif isinstance(node, ast.Tuple | ast.List | ast.Set) and len(node.elts) >= MEMBERS:
-            for i, member in enumerate(node.elts):
-                if isinstance(member, ast.Tuple | ast.JoinedStr) or isinstance(getattr(member, "value", None), str):
-                    with changed(node, "elts", node.elts[:i] + node.elts[i + 1 :]):
-                        yield Change("word", member.lineno, f"{_name(statement)} without {ast.unparse(member)}")
+            if all(
+                isinstance(member, ast.JoinedStr) or isinstance(getattr(member, "value", None), str) for member in node.elts
+            ):
+                with changed(node, "elts", node.elts[1::2]):
+                    yield Change("vocabulary", node.lineno, f"{_name(statement)} without every second member")
 
 
 def chosen(package: Path, number: int) -> tuple[list[tuple[Path, Change, str]], int]:
@@ -200,32 +214,33 @@ def tests_of(path: Path) -> list[str]:
     return [*([own] if (ROOT / own).exists() else []), *TESTS.get(path.stem, TESTS[path.parent.name])]
 
 
-def passes(folder: Path, tests: Sequence[str], limit: float | None = None) -> bool:
-    """Say whether the tests pass in a copy of the repository, within so many seconds."""
+def verdict(folder: Path, tests: Sequence[str], limit: float | None = None) -> str:
+    """Run tests in a copy of the repository, for so many seconds at most.
+
+    A change ``survives`` where all pass and is ``noticed`` where one fails; where they take too long there is ``no end``.
+    """
     marks, names = LEFT_OUT
     options = ["-x", "-q", "-m", f"not ({marks})", "-k", f"not ({names})", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     command = [sys.executable, "-m", "pytest", *options, *tests]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=limit, check=False)  # noqa: S603
     except subprocess.TimeoutExpired:
-        return False
+        return "no end"
     if done.returncode > 2:  # pytest itself failed
         raise SystemExit(done.stdout + done.stderr)
-    return done.returncode == 0
+    return "noticed" if done.returncode else "survives"
 
 
-def tried(folder: Path, made: Sequence[tuple[Path, Change, str]], limit: float) -> Iterator[tuple[str, Change, bool]]:
-    """Yield each change with its place and whether it survives."""
+def tried(folder: Path, made: Sequence[tuple[Path, Change, str]], limit: float) -> Iterator[tuple[str, Change, str]]:
+    """Yield each change with its place and its verdict."""
     for number, (path, change, source) in enumerate(made, start=1):
         original = path.read_bytes()
         path.write_text(source, encoding="utf-8")
-        survives = passes(folder, tests_of(path), limit)
+        said = verdict(folder, tests_of(path), limit)
         path.write_bytes(original)
         place = f"{path.relative_to(folder)}:{change.line}"
-        print(
-            f"{number}/{len(made)} {'SURVIVES' if survives else 'noticed'} {place} {change.what}", file=sys.stderr, flush=True
-        )
-        yield place, change, survives
+        print(f"{number}/{len(made)} {said}: {place} {change.what}", file=sys.stderr, flush=True)
+        yield place, change, said
 
 
 def main(number: int) -> None:
@@ -238,21 +253,23 @@ def main(number: int) -> None:
             elif not path.name.startswith(".") and path.name != "index":
                 (folder / path.name).symlink_to(path)
         started = time.perf_counter()
-        if not passes(folder, sorted({test for tests in TESTS.values() for test in tests})):
+        if verdict(folder, sorted({test for tests in TESTS.values() for test in tests})) != "survives":
             raise SystemExit("the tests fail before anything is changed")
         limit = LIMIT * (time.perf_counter() - started)
         made, there_are = chosen(folder / "rag", number)
         results = list(tried(folder, made, limit))
-    survivors = [(place, change) for place, change, survives in results if survives]
-    of_sort, kept = Counter(change.sort for _, change, _ in results), Counter(change.sort for _, change in survivors)
+    survivors = [(place, change) for place, change, said in results if said == "survives"]
+    counts = Counter((change.sort, said) for _, change, said in results)
     print("# Rules that no test holds\n")
     share = len(survivors) / len(results)
     print(f"`make mutants MUTANTS={number}`, {date.today()}. Of {there_are:,} possible changes to the answering logic,")
     print(f"{len(results)} were drawn and tried, as many of each sort; {len(survivors)} survive ({share:.0%}).\n")
-    table(["what was changed", "tried", "survive"], [[sort, str(of_sort[sort]), str(kept[sort])] for sort in sorted(of_sort)])
+    verdicts = ("survives", "noticed", "no end")
     table(
-        ["survives at", "changed"], [[place, change.what.replace("|", "\\|").replace("\n", " ")] for place, change in survivors]
+        ["what was changed", *verdicts], [[s, *(str(counts[s, v]) for v in verdicts)] for s in sorted({s for s, _ in counts})]
     )
+    rows = [[place, change.what.replace("|", "\\|").replace("\n", " ")] for place, change in survivors]
+    table(["survives at", "changed"], rows)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from rag.answer.assistant import Assistant
 from rag.config import Config
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
+from rag.protocols import Generator, Written
 from rag.report.record import json_line
 from rag.search.reranking import retriever_over
-from rag.types import Found, Generator, Message, Written
+from rag.types import Found, Message
 
 
 class Kept:
@@ -108,7 +109,7 @@ class Parts:
     @contextmanager
     def opened(self, index: Path) -> Iterator[Assistant]:
         """Open an assistant over an index."""
-        with Store.open(index) as store:
+        with Reader.open(index) as store:
             retriever = retriever_over(store, index, self.encoder, self.checker)
             read = self.config.passages_read
             yield Assistant(retriever, self.encoder, self.generator, verifier=self.checker, passages_read=read)

@@ -14,23 +14,22 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 from attacks import attacks, poison
 from parts import Kept, Parts
+from rules import RULES
 from tables import table
 
-from rag.answer import assistant, grounding, quoting, refusal
+from rag.answer import refusal
 from rag.config import load_config
 from rag.evaluate.figures import MEANINGS, Outcome, details, evaluate, measure
 from rag.evaluate.gold import Question, load_questions
 from rag.evaluate.measures import holds, overlap
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.cache import ensure
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
@@ -84,27 +83,23 @@ def asked(parts: Parts, index: Path, questions: Sequence[Question], out: Path | 
     return outcomes
 
 
-def without() -> dict[str, Callable[[], AbstractContextManager[object]]]:
-    """Give each part by name, with what switches it off."""
-    return {
-        "names and numbers checked": lambda: mock.patch.object(grounding, "_not_held", lambda *_: []),
-        "denials checked": lambda: mock.patch.object(grounding, "_denied", lambda *_: ""),
-        "meaning checked": lambda: mock.patch.object(quoting, "VERIFIED", 0.0),
-        "support weighed": lambda: mock.patch.object(grounding, "PARTLY", 0.0),
-        "cited sentences printed": lambda: mock.patch.object(assistant, "in_own_words", lambda grounded, *_: grounded),
-        "nearest sentence quoted": lambda: mock.patch.object(assistant, "with_nearest", lambda grounded, *_: grounded),
-        "refusal by probability": lambda: mock.patch.object(refusal, "THRESHOLD", 0.0),
-    }
-
-
 def ablated(
-    questions: dict[str, list[Question]], indexes: dict[str, Path], kept: dict[str, Parts], work: Path
+    questions: dict[str, list[Question]],
+    indexes: dict[str, Path],
+    kept: dict[str, Parts],
+    before: dict[str, list[Outcome]],
+    work: Path,
 ) -> Iterator[list[str]]:
-    """Yield a row for each part, with the figures of some sets without it."""
+    """Yield a row for each rule, with the figures of some sets without it and how many of their answers change."""
     some = {name: of_set for name, of_set in questions.items() if name in ABLATED}
-    for part, switched_off in without().items():
+    for rule, switched_off in RULES.items():
+        row = [f"without: {rule}"]
         with switched_off():
-            yield [f"without: {part}", *(_short(asked(kept[name], indexes[name], of_set)) for name, of_set in some.items())]
+            for name, of_set in some.items():
+                done = asked(kept[name], indexes[name], of_set)
+                changed = sum(one.text != other.text for one, other in zip(done, before[name], strict=True))
+                row.append(f"{_short(done)} ({changed})")
+        yield row
     row = ["without: the checker"]
     for name, of_set in some.items():
         unchecked = replace(kept[name], checker=None)
@@ -132,7 +127,7 @@ def found_at(hits: Sequence[Hit], question: Question, depth: int, rank: str) -> 
 def retrieval_row(name: str, index: Path, questions: Sequence[Question], parts: Parts) -> list[str]:
     """Measure how often a gold article is among the best passages of either search, of both fused, and of those reranked."""
     known = [q for q in questions if q.answerable and q.evidence and not q.history]
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         searched = HybridRetriever(store, index, parts.encoder)
         hits = [searched.retrieve(q.question, top_k=50) for q in known]
         reranked = hits
@@ -155,7 +150,7 @@ def scifact(folder: Path, index: Path, parts: Parts) -> list[str]:
         gold.setdefault(query, set()).add(document)
     queries = [json.loads(line) for line in (folder / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
     gains: dict[str, list[float]] = {"dense": [], "BM25": [], "fused": [], "reranked": []}
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         searched = HybridRetriever(store, index, parts.encoder)
         reranker = RerankingRetriever(searched, parts.checker) if parts.checker else None
         for query in queries:
@@ -229,10 +224,11 @@ def main() -> None:
     rows = [[name, str(len(questions[name])), *(interval(outcomes[name], f) for f in SHOWN)] for name in names]
     table(["set", "n", *SHOWN], rows)
 
-    print("Each part switched off, over the same drafts where they are the same: right / answered / refused rightly\n")
+    print("Each rule switched off, over the same drafts where they are the same:")
+    print("right / answered / refused rightly (answers that change)\n")
     some = [name for name in names if name in ABLATED]
     rows = [["all parts", *(_short(outcomes[name]) for name in some)]]
-    table(["", *some], [*rows, *ablated(questions, indexes, kept, work)])
+    table(["", *some], [*rows, *ablated(questions, indexes, kept, outcomes, work)])
 
     if beside:
         print(f"Generators side by side, on {DRAWN} questions of each set: right / answered / refused rightly\n")

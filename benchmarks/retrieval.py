@@ -21,7 +21,7 @@ from tables import table
 from rag.config import load_config
 from rag.evaluate.gold import Question, load_questions
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.cache import ensure
 from rag.models.encoder import SentenceEncoder
 from rag.search.hybrid import HybridRetriever
@@ -43,7 +43,7 @@ def hits_of(
     questions = load_questions(ROOT / "tests/data/questions.jsonl" if own else bench / name / "questions.jsonl")
     with nullcontext() if headed else mock.patch.object(Passage, "headed", PLAIN):
         index_folder(articles, store_folder=index, encoder=encoder, count_tokens=encoder.count_tokens, passage_tokens=tokens)
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         retriever = HybridRetriever(store, index, encoder)
         return [(q, retriever.retrieve(q.question, top_k=50)) for q in questions if q.answerable and q.evidence]
 

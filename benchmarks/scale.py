@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 from tables import table
 
 from rag.index import faiss_index, store
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.index.vector_file import FILE as VECTORS_FILE
 from rag.index.vector_file import Vectors
+from rag.index.writer import Writer as IndexWriter
 from rag.search.hybrid import HybridRetriever
 from rag.text.words import STOP_WORDS
 from rag.types import Document, Passage
@@ -67,15 +68,15 @@ class Drawn:
 
 def build(index: Path, total: int, writer: Writer, vectors: NDArray[np.float16]) -> float:
     """Make an index of so many passages, or go on where it was left; give the seconds that vectors.faiss takes."""
-    with Store.open(index, writable=True) as held:
+    with IndexWriter.open(index) as held:
         for first in range(held.counts().passages, total, EACH * BATCH):
             writer.seed(first)
             told = writer.sentences(EACH * EACH * BATCH)
-            with held.transaction():
-                held.configure(encoder=Drawn.identity, folder="/articles", passage_tokens=160)
+            with held.transaction() as transaction:
+                transaction.configure(encoder=Drawn.identity, folder="/articles", passage_tokens=160)
                 for number in range(first, min(first + EACH * BATCH, total), EACH):
                     made = article(number, told[EACH * (number - first) :][: EACH * EACH])
-                    held.put(*made, vectors[number : number + EACH].astype(np.float32), size=1, mtime_ns=1)
+                    transaction.put(*made, vectors[number : number + EACH].astype(np.float32), size=1, mtime_ns=1)
         (index / VECTORS_FILE).unlink(missing_ok=True)
         started = time.process_time()
         Vectors.write(held, index)
@@ -99,7 +100,7 @@ def questions(index: Path, total: int, vectors: NDArray[np.float16]) -> tuple[li
     numbers = np.sort(rng.choice(total, QUESTIONS, replace=False))
     frequent = [word for word in Writer().words[len(STOP_WORDS) : len(STOP_WORDS) + COMMON]]
     asked = []
-    with Store.open(index) as held:
+    with Reader.open(index) as held:
         for passage in held.passages(held.ids()[numbers].tolist()).values():
             words = [w for w in dict.fromkeys(passage.text.lower().replace(".", "").split()) if w not in STOP_WORDS]
             asked.append(" ".join(["what of", *rng.choice(words, 4), *rng.choice(frequent, rng.integers(1, 3))]) + "?")
@@ -124,7 +125,7 @@ def search(index: Path) -> None:
     asked, vectors = kept["asked"].tolist(), kept["vectors"]
     before = psutil.Process().memory_info().rss
     started = time.process_time()
-    with Store.open(index) as held:
+    with Reader.open(index) as held:
         retriever = HybridRetriever(held, index, Drawn(asked, vectors))
         opened = time.process_time() - started
         loaded = Vectors.load(held, index)

@@ -34,8 +34,9 @@ from rag.config import load_config
 from rag.evaluate.gold import Question, load_questions
 from rag.evaluate.measures import holds
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.index.vector_file import Vectors
+from rag.index.writer import Writer as IndexWriter
 from rag.models.cache import ensure, silent
 from rag.models.encoder import SentenceEncoder
 from rag.models.fetch import fetch_files
@@ -126,7 +127,7 @@ def indexing(articles: Path, work: Path, encoder: Path, peers: str) -> None:
     index = work / "index"
     shutil.rmtree(index, ignore_errors=True)
     indexed([fewer], index, SentenceEncoder(encoder))
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         passages = [p for listing in store.documents() for p in store.embedded(listing.source)[0]]
     texts = work / "passages.json"
     texts.write_text(json.dumps([f"{p.heading}\n{p.text}" for p in passages]), encoding="utf-8")
@@ -273,12 +274,12 @@ def growing(work: Path, real: Path, encoder: SentenceEncoder, questions: list[st
         index = work / f"grown-{size}"
         shutil.rmtree(index, ignore_errors=True)
         build(index, size, writer, vectors)
-        with Store.open(real) as held, Store.open(index, writable=True) as grown, grown.transaction():
+        with Reader.open(real) as held, IndexWriter.open(index) as grown, grown.transaction() as transaction:
             for listing in held.documents():
                 passages, of = held.embedded(listing.source)
-                grown.put(passages[0].document, passages, of, size=1, mtime_ns=1)
-            grown.configure(encoder=encoder.identity, folder="/articles", passage_tokens=held.meta().passage_tokens)
-        with Store.open(index, writable=True) as grown:
+                transaction.put(passages[0].document, passages, of, size=1, mtime_ns=1)
+            transaction.configure(encoder=encoder.identity, folder="/articles", passage_tokens=held.meta().passage_tokens)
+        with IndexWriter.open(index) as grown:
             Vectors.write(grown, index)
         searched = Contestant("search", sys.executable, "search", index)
         with contestants(searched):

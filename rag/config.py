@@ -1,4 +1,4 @@
-"""The settings. Arguments win over ``RAG_*`` variables, and those over the file ``rag.toml``; unknown keys are refused."""
+"""The settings: arguments win over ``RAG_*`` variables, and those over ``rag.toml``, in which unknown keys are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that flow through the system, and the one-method seams of its models.
+"""The values that flow through the system.
 
 Data flows one way through frozen values: Document -> Passage -> Hit -> Answer. No stage edits the value of an earlier one,
 and every span of text stays a half-open character range of a document, so that a quote is a slice and never a paraphrase.
@@ -10,16 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal
 
 from typing_extensions import TypedDict  # pydantic reads no other before Python 3.12
-
-if TYPE_CHECKING:
-    from collections.abc import Generator as Stream
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,7 @@ class Found:
     places: tuple[tuple[int, float], ...] = ()
 
     def within(self, start: int, end: int) -> float:
-        """Give the probability that the answer is there and begins at the characters from ``start`` to before ``end``."""
+        """Return the probability that the answer is there and begins at the characters from ``start`` to before ``end``."""
         return self.probability * sum(p for at, p in self.places if start <= at < end)
 
 
@@ -340,7 +333,7 @@ class Scope:
 
     @property
     def is_everything(self) -> bool:
-        """Say whether nothing is left out."""
+        """Return whether nothing is left out."""
         return self == EVERYTHING
 
 
@@ -362,56 +355,3 @@ class Options:
 
 
 AS_CONFIGURED = Options()
-
-
-class Encoder(Protocol):
-    """Text to vectors. ``identity`` names the weights and the way they are used: equal identities give equal vectors."""
-
-    @property
-    def identity(self) -> str:
-        """Name the weights (with their hash) and the pooling."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give ``(n, dim)`` vectors of length 1, in the order of ``texts``."""
-
-
-class Retriever(Protocol):
-    """A question to passages."""
-
-    def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
-        """Give at most ``top_k`` hits from the articles of the scope, best first; empty when nothing matches at all."""
-
-
-class Finder(Protocol):
-    """Question and texts to whether each answers it."""
-
-    def find(self, question: str, texts: Sequence[str]) -> list[Found]:
-        """Judge each text, in the order of ``texts``."""
-
-
-class Verifier(Protocol):
-    """Claim and evidence to a verdict."""
-
-    def verify(self, claim: str, evidence: str) -> float:
-        """Give the probability (0..1) that the claim follows from the evidence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A piece of a reply.
-
-    ``surprisal`` is how surprising to the model that chose them the most surprising tokens written so far are, in nats: 0 where
-    no other was possible. ``known`` is the probability (0..1), seen in the states in which the model read the prompt, that the
-    passages answer the question; None where nothing looked.
-    """
-
-    text: str
-    surprisal: float
-    known: float | None = None
-
-
-class Generator(Protocol):
-    """A prompt to text (the field also says reader)."""
-
-    def generate(self, messages: Sequence[Message], *, max_new_tokens: int) -> Stream[Written]:
-        """Yield the reply piece by piece; closing the iterator stops the computation."""

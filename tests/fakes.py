@@ -15,7 +15,8 @@ from rag.errors import CorpusError
 from rag.files.folder import Note, read_file, source_name
 from rag.files.sandbox import Extractor
 from rag.models import cache
-from rag.types import EVERYTHING, Decision, Document, Found, Hit, Passage, Written
+from rag.protocols import Written
+from rag.types import EVERYTHING, Decision, Document, Found, Hit, Passage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rag.index.store import Store
+    from rag.index.writer import Transaction, Writer
     from rag.models.manifest import Role
     from rag.types import Message, Scope
 
@@ -71,14 +72,19 @@ def sentence_passages(of: Document) -> list[Passage]:
     return [Passage(of, ordinal, start, end, of.title) for ordinal, (start, end) in enumerate(spans)]
 
 
-def put(store: Store, *documents: Document, encoder: FakeEncoder | None = None) -> None:
+def put(store: Writer, *documents: Document, encoder: FakeEncoder | None = None) -> None:
     """Commit documents, one passage a sentence."""
-    with store.transaction():
-        store.configure(encoder="fake:1", folder="/articles", passage_tokens=100)
+    with store.transaction() as transaction:
+        transaction.configure(encoder="fake:1", folder="/articles", passage_tokens=100)
         for each in documents:
-            passages = sentence_passages(each)
-            vectors = (encoder or FakeEncoder()).encode([passage.text for passage in passages])
-            store.put(each, passages, vectors, size=len(each.text), mtime_ns=1)
+            put_into(transaction, each, encoder=encoder)
+
+
+def put_into(transaction: Transaction, each: Document, *, encoder: FakeEncoder | None = None) -> None:
+    """Put a document, one passage a sentence."""
+    passages = sentence_passages(each)
+    vectors = (encoder or FakeEncoder()).encode([passage.text for passage in passages])
+    transaction.put(each, passages, vectors, size=len(each.text), mtime_ns=1)
 
 
 class ScriptedGenerator:

@@ -38,6 +38,7 @@ class Disk:
         self.at, self.action, self.steps = at, action, []
         self._callbacks = []
         self._hook_python()
+        self._hook_open()
         self._hook_sqlite()
 
     def _fails(self, step, tear=lambda: None):
@@ -61,9 +62,18 @@ class Disk:
 
             setattr(os, name, hooked)
 
-        for name in ("fsync", "replace", "unlink", "mkdir", "truncate"):
+        for name in ("fsync", "replace", "unlink", "mkdir"):
             hook(name, name)
-        disk, original_open = self, io.open
+
+    def _hook_open(self):
+        disk, original_os_open, original_open = self, os.open, io.open
+
+        def os_opened(path, flags, *arguments, **options):  # by which filelock makes the lock's file
+            if flags & os.O_CREAT and self._fails(f"open {_named(path)}"):
+                raise OSError(ACTIONS[self.action], os.strerror(ACTIONS[self.action]), str(path))
+            return original_os_open(path, flags, *arguments, **options)
+
+        os.open = os_opened
 
         class File(io.FileIO):
             def write(self, data):
@@ -219,7 +229,7 @@ def _churn(order):
     from fakes import FakeEncoder
     from indexing import CARS, run, write
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
 
     folder, index = Path(order["folder"]), Path(order["index"])
     random.seed(order["seed"])
@@ -229,7 +239,7 @@ def _churn(order):
         for path in random.sample(sorted(folder.iterdir()), 3):
             path.unlink()
         run(folder, FakeEncoder(16), store_folder=index, rebuild=random.random() < 0.2)
-        with Store.open(index) as store:
+        with Reader.open(index) as store:
             _say(store.meta().generation)
 
 
@@ -237,12 +247,12 @@ def _read(order):
     """Search from several threads until told to stop; say how often passages of two versions came together."""
     from fakes import FakeEncoder
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.search.hybrid import HybridRetriever
 
     index, stop = Path(order["index"]), Path(order["stop"])
     errors, times, versions, mixed = [], [], set(), []
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         retriever = HybridRetriever(store, index, FakeEncoder(16))
 
         def search():
@@ -275,7 +285,7 @@ def _ask(order):
 
     from rag.answer import refusal
     from rag.answer.assistant import Assistant
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.search.hybrid import HybridRetriever
 
     refusal.THRESHOLD = 0.0
@@ -284,7 +294,7 @@ def _ask(order):
         os.setgid(65534)
         os.setuid(65534)
     index, encoder = Path(order["index"]), FakeEncoder(16)
-    store = Store.open(index)
+    store = Reader.open(index)
     with Assistant(
         HybridRetriever(store, index, encoder), encoder, ScriptedGenerator(*order["draft"]), store=store, passages_read=4
     ) as assistant:

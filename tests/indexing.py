@@ -1,14 +1,18 @@
-"""What several test files need to index a folder: three articles, an indexer with a fake encoder, and what it has made."""
+"""What several test files need of an index: articles, an indexer with a fake encoder, what it made, and ways to break that."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import sqlite3
 import time
 
 from fakes import FakeEncoder, count_words
 
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.integrity import check
+from rag.index.reader import Reader
+from rag.index.schema import FILE
 
 CARS = "The ministry counted the electric cars that were sold in Lahore last year, and found more than in Karachi.\n"
 SHIPS = "The harbour of Gwadar received ships with grain from the north, which the council had ordered in spring.\n"
@@ -49,8 +53,8 @@ def figures(summary):
 
 def content(folder):
     """What the index of ``folder`` says, and that it is sound."""
-    with Store.open(folder.parent / "index") as store:
-        assert store.check() == []
+    with Reader.open(folder.parent / "index") as store:
+        assert check(store) == []
         return {p.document.source: p.document.text for p in store.passages(store.ids().tolist()).values()}
 
 
@@ -69,3 +73,28 @@ class Interrupted(FakeEncoder):
         if self.calls + 1 == self.call:
             raise self.error
         return super().encode(texts)
+
+
+def listing(folder):
+    """Give the files of a folder with their sizes and times."""
+    return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+def edit(index, sql, *values):
+    """Change the index behind its back."""
+    connection = sqlite3.connect(index / FILE)
+    with connection:
+        connection.execute(sql, values)
+    connection.close()
+
+
+def all_passages(store):
+    return list(store.passages(store.ids().tolist()).values())
+
+
+def fork(target, *arguments):
+    """Run a function in a child of this process, and wait until it has ended."""
+    process = multiprocessing.get_context("fork").Process(target=target, args=arguments)
+    process.start()
+    process.join(20)
+    return process

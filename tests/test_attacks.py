@@ -23,7 +23,7 @@ from rag.config import load_config
 from rag.evaluate.gold import load_questions
 from rag.evaluate.measures import holds
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
@@ -57,7 +57,7 @@ class Asked:
             count_tokens=encoder.count_tokens,
             passage_tokens=parts["config"].passage_tokens,
         )
-        self.store = Store.open(self.index)
+        self.store = Reader.open(self.index)
         self.assistant = Assistant(
             retriever_over(self.store, self.index, encoder, parts["checker"]),
             encoder,

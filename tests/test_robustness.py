@@ -16,7 +16,7 @@ from rag.answer.assistant import Assistant
 from rag.errors import ModelError, RagError, UsageError
 from rag.files.folder import Note, find_files, read_file
 from rag.files.sandbox import Extractor
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
 from rag.report import batch
@@ -57,7 +57,7 @@ def assistant(tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("bad") / "articles", {"expo.txt": EXPO})
     run(folder)
     index, encoder = folder.parent / "index", FakeEncoder()
-    store = Store.open(index)
+    store = Reader.open(index)
     generator = ScriptedGenerator("The expo in Multan had 2,500 exhibits.")
     with Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=4) as opened:
         yield opened
@@ -96,7 +96,7 @@ def test_a_history_that_is_none_is_refused(assistant, history):
 
 def test_an_index_of_one_passage_is_searched_however_many_are_asked_for(tmp_path):
     run(write(tmp_path / "articles", {"expo.txt": EXPO}))
-    with Store.open(tmp_path / "index") as store:
+    with Reader.open(tmp_path / "index") as store:
         retriever = HybridRetriever(store, tmp_path / "index", FakeEncoder())
         assert [hit.rank for hit in retriever.retrieve("How many exhibits?", top_k=50)] == [1]
 

@@ -14,7 +14,7 @@ import torch
 from fakes import model_folder
 
 from rag.models.probe import ASKED
-from rag.types import Written
+from rag.protocols import Written
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 

@@ -38,7 +38,8 @@ from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
 from rag.models.loading import checker_files
 from rag.models.probe import AFTER, ASKED, Head
-from rag.types import Document, Encoder, Finder, Hit, Message, Passage
+from rag.protocols import Encoder, Finder
+from rag.types import Document, Hit, Message, Passage
 
 TARGET = Path(__file__).parent.parent / "rag" / "models" / "probe.safetensors"
 LAYER = 14

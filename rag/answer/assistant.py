@@ -20,12 +20,13 @@ from rag.answer.publish import Inquiry, beginning, published, refused
 from rag.answer.quoting import in_own_words, with_nearest
 from rag.config import load_config
 from rag.index.file_state import with_states
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.cache import silent
 from rag.models.loading import load_answer_models
+from rag.protocols import Written
 from rag.search.followup import check_question, standalone
 from rag.search.reranking import retriever_over
-from rag.types import AS_CONFIGURED, Written
+from rag.types import AS_CONFIGURED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
     from rag.config import Config
     from rag.models.fetch import Progress
-    from rag.types import Answer, Encoder, Generator, Message, Options, Retriever, Verifier
+    from rag.protocols import Encoder, Generator, Retriever, Verifier
+    from rag.types import Answer, Message, Options
 
 MAX_NEW_TOKENS = 96
 NOTHING_WRITTEN = Written("", 0.0)
@@ -54,7 +56,7 @@ class Assistant:
         generator: Generator,
         *,
         verifier: Verifier | None = None,
-        store: Store | None = None,
+        store: Reader | None = None,
         passages_read: int,
         follow_ups: bool = True,
     ) -> None:
@@ -79,7 +81,7 @@ class Assistant:
         :raises RagError: the index or a model cannot be had; the message says which command helps.
         """
         config = config or load_config(index=index)
-        store = Store.open(config.index)
+        store = Reader.open(config.index)
         try:
             models = load_answer_models(config, progress)
             return cls(

@@ -1,4 +1,4 @@
-"""Draft -> the sentences that it claims, without the markers, list signs and lead-ins that a small model puts around them."""
+"""A draft becomes the sentences that it claims, without the markers, list signs and lead-ins of a small model."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MARKER = re.compile(
     rf"|\({_REFERS}(?: {_NUMBERS}|: ?[^()\n]{{1,80}})\)|</?\|?\w{{1,30}}\|?>)",
     re.IGNORECASE,
 )
-CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)  # what an order hidden in an article may ask for: it states nothing
-ITEM = re.compile(r"^(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # what a line of a list begins with
-# Also "According to the agency, ...": a small model attributes to whoever stands near; who said it is in the quote.
+CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)  # an order hidden in an article may ask for code; it states nothing
+ITEM = re.compile(r"^(?:(?:[-*•]|\d{1,2}[.)])\s+)+")  # the sign at the beginning of a list's line
+# Also "According to the agency, ...": a small model names whoever stands near. Who really said it is in the quote.
 LEAD_IN = re.compile(
     r"^(?:(?:answer|response)\s*:\s*|(?:according to|based on|as stated in) [^,.]{1,60},\s*"
     r"|(?:according to|based on|as stated in) (?:(?:the|these) )?(?:numbered )?(?:passages?|articles?|text)(?: \d+)?,?\s*)",
@@ -28,10 +28,10 @@ LEAD_IN = re.compile(
 def claims_of(draft: str, *, growing: bool = False) -> list[str]:
     """Cut a draft into sentences, without the markers that the model wrote: ours are numbered by code.
 
-    A line break ends a sentence. Of a growing draft only those are given that nothing more can change.
+    A line break ends a sentence. Of a growing draft, only sentences are returned that no further word can change.
     """
     if growing and draft[-1:].strip():
-        draft = draft.removesuffix(draft.split()[-1])  # half a word may be; the next one decides where a sentence ends
+        draft = draft.removesuffix(draft.split()[-1])  # it may be half a word, and the next word decides where a sentence ends
     plain = LEAD_IN.sub("", CODE.sub(" ", without_markers(draft)).strip())
     plain = plain[:1].upper() + plain[1:]
     lines = [line[match.end() :] if (match := ITEM.match(line)) else line for line in plain.splitlines()]
@@ -42,6 +42,6 @@ def claims_of(draft: str, *, growing: bool = False) -> list[str]:
 def without_markers(text: str) -> str:
     """Take out what looks like a citation or a control token."""
     found = 1
-    while found:  # taking one out may join the halves of another: [[1]1]
+    while found:  # taking one out may join the halves of another, as in [[1]1]
         text, found = MARKER.subn("", text)
     return text

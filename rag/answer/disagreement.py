@@ -1,7 +1,7 @@
-"""Two articles that disagree on the figure or the outcome asked for: found in the evidence, the newer preferred, and told.
+"""Two articles that give different answers to one question: found in the evidence, the newer preferred, and told.
 
-A false alarm is worse than silence. Two sentences speak of one thing only when they hold the same of the question's words, the
-same names and times, differ in one figure of one unit (or in which of two ways it went), and neither narrows down the other.
+A false alarm is worse than silence. Each sentence gives one answer at most: the figure, the person or the outcome asked for. Two
+answers disagree only where the sentences surely speak of one thing: they are worded alike, or the newer says that it revises.
 """
 
 from __future__ import annotations
@@ -9,108 +9,65 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rag.search.question_time import MONTH
 from rag.text import newspage
-from rag.text.quantities import PER_CENT, YEAR, in_digits, quantities
+from rag.text.quantities import PER_CENT, YEAR, Quantity, in_digits, quantities
 from rag.text.terms import content_terms
-from rag.text.words import NEGATIONS, POLES, names, stem, words
+from rag.text.words import NEGATIONS, POLES, STOP_WORDS, names, same_name, stem, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rag.answer.evidence import Evidence, Sentence
 
-ASKED_HELD = 0.6  # of the question's content words, that both sentences hold
-ALIKE = 0.7  # of the two sentences' other content words
-CLOSE = Decimal("0.1")  # of the larger: "about 1,200" and 1,213 are one figure
-ROUND = 100  # a figure that ends in two noughts may be rounded
+HELD = 0.5  # both sentences must hold this share of the question's content words
+CLOSE = Decimal("0.1")  # a hedged figure ("about 1,200") is another one where it differs by more than this share of the larger
+EXACT = 100  # a smaller whole number is not taken for a rounded one
 
-ASKS_FIGURE = re.compile(
-    r"\bhow (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide)\b"
-    r"|\b(?:what|which)\b.{0,40}\b(?:percent\w*|share|proportion|number|amount|price|cost|population|toll|size|length|value|rate"
-    r"|total|capacity|budget|salary|fee|speed|height|weight|age)\b",
+FIGURE = re.compile(r"\b(how (?:many|much|old|long|far|tall|big|large|high|often|fast|deep|wide|heavy|effective)\b)|^(?:\w+ )?(?:what|which)\b", re.IGNORECASE)
+KIND = re.compile(r"\b(?:how(?: many| much)?|what|which) \w+", re.IGNORECASE)  # of answer, which the answer need not name
+COUNT = re.compile(r"\b(?:how many|number|toll|total|population|count|attendance)\b", re.IGNORECASE)
+OUTCOME = re.compile(r"(?:is|are|was|were|do|does|did|has|have|had|will)\b", re.IGNORECASE)
+# What the newer article says where it takes back what the older one said.
+REVISED = re.compile(
+    r"\b(?:re(?:vis|stat|tract|-?count|calculat|assess|-?examin|-?check|scind|vok|vers|view|duc)\w*|correct(?:ed|s|ing|ion)|amend\w*|updat\w*"
+    r"|clarif\w*|admit\w*|acknowledg\w*|conced\w*|apologi\w*|den(?:y|ied|ies)|dismiss\w*|overturn\w*|overrul\w*|quash\w*|annul\w*|void\w*"
+    r"|(?:set|sets|setting) aside|str[iu]ck\w* down|thrown out|called off|cancel\w*|scrap\w*|shelv\w*|abandon\w*|withdr[ae]w\w*|disqualif\w*|stripped"
+    r"|acquit\w*|exonerat\w*|cleared|appeals?|inquiry|inquest|coroner\w*|investigat\w*|audit\w*|certified|final|definitive|latest"
+    r"|(?:mis|over|under)(?:count|stat|report|estimat|calculat|identif)\w*|counted twice|double[- ]count\w*|errors?|mistake\w*|wrong\w*|incorrect\w*"
+    r"|inflated|exaggerat\w*|false\w*|prematurely?|now|no longer|after all|in fact|actually|in reality|instead|rather than|contrary to|turned out"
+    r"|since (?:risen|died|fallen|grown|been)|(?:new|fresh) (?:count|tally|figures?|estimates?|data|census|survey)"
+    r"|(?:earlier|previous(?:ly)?|initial(?:ly)?|original(?:ly)?|preliminary|provisional|first) (?:\w+ ){0,2}(?:number|figure|estimate|report|count|toll|tally"
+    r"|claim|statement|result|announce|state|said|give|put|thought|fear|believe)\w*"
+    r"|(?:than|what|as|had been) (?:\w+ ){0,3}(?:reported|claimed|thought|feared|planned|announced|stated|said|estimated|believed|expected)"
+    r"|(?:climb|ris|rose|rais|grow|grew|jump|soar|increas|lower|cut|trimm|slash|fall|fell|drop|bring|brought)\w*(?=(?: \S+){0,6}? to\b))\b",
     re.IGNORECASE,
 )
-HOW_MANY = re.compile(r"\bhow many ((?:[\w-]+ ?){1,3})", re.IGNORECASE)
-ASKS_OUTCOME = re.compile(
-    r"^(?:is|are|was|were|do|does|did|has|have|had|will)\b"
-    r"|\b(?:decided?|rul(?:e|ed|ing)|happen(?:ed)?|outcome|result|verdict|vote)\b",
-    re.IGNORECASE,
-)
-OUTCOMES = frozenset(POLES[stem(word)][1:] for word in "approve win convicted allow confirm succeed rise".split())
-# Who said it, and when, is no part of what is said.
 SAID = r"(?:said|says|told|reported|announced|added|stated)"
-ATTRIBUTION = re.compile(
+ATTRIBUTION = re.compile(  # who said it, and when, is no part of what is said
     rf",?\s*\b(?:according to|as reported by)\s[^,;]{{1,80}}?(?=[,;.]|$)"
     rf"|,\s*[^,;]{{0,60}}\b{SAID}\b[^,;]{{0,60}}?(?=[,;.]|$)"
     rf"|^[^,;\d]{{1,60}}?\b{SAID}(?: on \w+)?(?: that)?\s(?=[A-Z\d]|the )"
 )
-DAY = re.compile(
-    rf"\b(?:{MONTH}\.? \d{{1,2}}|\d{{1,2}}(?:st|nd|rd|th)? {MONTH})\b|\b\d{{1,2}}(?::\d\d)? ?[ap]\.?m\b|\b\d{{1,2}}:\d\d\b"
-)
-ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
+DATE = re.compile(rf"\b(?:{MONTH}\.? \d{{1,2}}|\d{{1,2}}(?:st|nd|rd|th)? {MONTH}|\d{{1,2}}[-–:]\d{{1,2}})\b")  # or a score, or a time of day
 TIMES = frozenset(
-    "january february march april may june july august september october november december monday tuesday wednesday thursday "
-    "friday saturday sunday day daily week weekly month monthly quarter quarterly year yearly annual annually season fiscal "
-    "decade century morning night first second third fourth half last next past previous current currently now today yesterday "
-    "tomorrow earlier later previously initially recently early late then ago since until by before after".split()
+    "january february march april may june july august september october november december monday tuesday wednesday thursday friday "
+    "saturday sunday first second third fourth last next half quarter month year".split()
 )
-NARROWS = frozenset(
-    "including include includes included among another other others additional extra further more total altogether together "
-    "each every per average only remaining rest so far already new both combined overall alone them whom initial excluding "
-    "except estimate estimated forecast target planned maximum minimum record if could may might would should".split()
-)
+MODAL = frozenset("could may might should if unless aim aims forecast forecasts hope target targets".split())
 SIGN = r"(?:[$€£¥]|Rs\.? ?)"
-CURRENCY = re.compile(rf"{SIGN}$")
-BOUNDS = re.compile(
-    r"(?:\b(?:over|above|more than|at least|exceed\w*|up to|less than|under|below|fewer than|as (?:many|much|few|little) as"
-    rf"|between|no more than|maximum of|minimum of|from) |\d(?: to | ?[-–] ?)){SIGN}?$",
+HEDGED = re.compile(rf"\b(?:about|around|some|roughly|approximately|nearly|almost|circa|close to|an estimated) {SIGN}?$", re.IGNORECASE)
+NARROWED = re.compile(  # a bound, or a part of the whole
+    r"(?:\b(?:over|above|more than|at least|exceed\w*|up to|less than|under|below|fewer than|as (?:many|much|few|little) as|between"
+    rf"|no more than|maximum of|minimum of|from|not|another|further|additional|extra|other|including|each|average of) |\d(?: to | ?[-–] ?)){SIGN}?$",
     re.IGNORECASE,
 )
-HEDGES = re.compile(
-    rf"\b(?:about|around|some|roughly|approximately|nearly|almost|circa|close to|an estimated) {SIGN}?$", re.IGNORECASE
-)
-PREPOSITIONS = frozenset("in at on of for from by with among to as near under between through during without per".split())
-REACH = 3  # words after a preposition that belong to it
-UNSAID = content_terms(
-    "report official spokesman spokesperson news agency statement announce tell add state company "
-    "percent cent thousand million billion trillion dollars rupees euros pounds"  # told with the figure
-)
-
-
-class _Figure(NamedTuple):
-    value: Decimal
-    unit: str
-    shown: str
-    hedged: bool
-    bound: bool
-
-    def is_like(self, other: _Figure) -> bool:
-        """Say whether both may be one figure, told more and less exactly."""
-        apart, larger = abs(self.value - other.value), max(abs(self.value), abs(other.value))
-        if (self.hedged or other.hedged) and apart <= CLOSE * larger:
-            return True
-        grains = [Decimal(10) ** _ending(figure.value) for figure in (self, other)]
-        return any(apart * 2 <= grain for grain in grains if grain >= ROUND or grain < 1) or (
-            min(grains) < 1 <= max(grains) and apart * 2 <= max(grains)
-        )
-
-
-class _Frame(NamedTuple):
-    """What a sentence says beside who said it: its other content words, names, times, figures and poles."""
-
-    terms: frozenset[str]
-    names: frozenset[str]
-    times: tuple[str, ...]
-    narrows: tuple[str, ...]
-    behind: frozenset[str]  # stems of the words behind a preposition, and of the first word
-    figures: tuple[_Figure, ...]
-    poles: frozenset[str]
-    denies: bool
+NARROWED_AFTER = re.compile(r" ?[-–] ?\d| to \d|(?: \w+){0,2} (?:more|others?|each|every|per(?! ?cent)|an?|of them)\b")
+OTHER = str.maketrans("+-", "-+")
+WITH_FIGURES = content_terms("percent cent thousand million billion trillion crore lakh dollars rupees euros pounds rs")  # "23 per cent", "43%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +92,15 @@ class Disagreement:
 
 
 def disagreements(question: str, evidence: Evidence) -> list[Disagreement]:
-    """Find where articles disagree on what is asked."""
-    figure, outcome = bool(ASKS_FIGURE.search(question)), bool(ASKS_OUTCOME.search(question))
-    if not (figure or outcome):
-        return []
-    asked = content_terms(question) - POLES.keys()
-    about = [s for s in evidence.sentences if len(asked & s.terms) >= ASKED_HELD * len(asked) > 0 and _holds_names(question, s)]
+    """Return where articles disagree on what is asked."""
+    about = [sentence for sentence in evidence.sentences if _is_about(question, sentence)]
     groups: list[dict[Sentence, str]] = []
-    for one, other in combinations(about, 2):
-        if one.document.source == other.document.source or asked & one.terms != asked & other.terms:
+    for pair in combinations(about, 2):
+        older, newer = sorted(pair, key=lambda s: s.document.published or "")
+        if older.document.source == newer.document.source:
             continue
-        values = _differ(_frame(one.text), _frame(other.text), question, figure=figure, outcome=outcome)
-        if values:
-            group = dict(zip((one, other), values, strict=True))
+        if (_said(older.text) == _said(newer.text) or _revises(question, older, newer)) and (answers := _differ(question, older.text, newer.text)):
+            group = dict(zip((older, newer), answers, strict=True))
             for known in [known for known in groups if known.keys() & group.keys()]:
                 groups.remove(known)
                 group = known | group
@@ -160,84 +113,125 @@ def _sorted(group: dict[Sentence, str]) -> Disagreement:
     return Disagreement(tuple(spans), tuple(group[s] for s in spans))
 
 
-def _holds_names(question: str, sentence: Sentence) -> bool:
-    return names(question) <= sentence.words | sentence.passage_words
-
-
-def _differ(one: _Frame, other: _Frame, question: str, *, figure: bool, outcome: bool) -> tuple[str, str] | None:
-    """Give the figures or words in which two sentences about one thing differ; None where they do not, or may be of two."""
-    same = (one.times, one.narrows, one.denies) == (other.times, other.narrows, other.denies)
-    same = same and one.names <= other.terms and other.names <= one.terms
-    shared, apart = len(one.terms & other.terms), one.terms ^ other.terms
-    if not same or shared < ALIKE * (shared + len(apart)) or apart & (one.behind | other.behind):
-        return None
-    if figure and one.poles == other.poles:
-        return _other_figure(one.figures, other.figures, question)
-    if outcome and [f[:2] for f in one.figures] == [f[:2] for f in other.figures]:
-        return _other_outcome(one.poles, other.poles)
-    return None
-
-
-def _other_figure(one: tuple[_Figure, ...], other: tuple[_Figure, ...], question: str) -> tuple[str, str] | None:
-    units = [figure.unit for figure in one]
-    if units != [figure.unit for figure in other]:
-        return None
-    differ = [(a, b) for a, b in zip(one, other, strict=True) if a.value != b.value]
-    if len(differ) != 1:
-        return None
-    ((a, b),) = differ
-    counts = HOW_MANY.search(question)
-    if units.count(a.unit) > 1 or a.bound or b.bound or a.is_like(b) or (counts and a.unit not in content_terms(counts[1])):
-        return None
-    return a.shown, b.shown
-
-
-def _other_outcome(one: frozenset[str], other: frozenset[str]) -> tuple[str, str] | None:
-    mine, others = {POLES[stem(w)]: w for w in one}, {POLES[stem(w)]: w for w in other}
-    here, there = mine.keys() - others.keys(), others.keys() - mine.keys()
-    if len(here) != 1 or len(there) != 1:
-        return None
-    (a,), (b,) = here, there
-    return (mine[a], others[b]) if a[1:] == b[1:] and a[1:] in OUTCOMES else None
-
-
-@lru_cache(maxsize=1024)
-def _frame(sentence: str) -> _Frame:
-    start = found.end() if (found := newspage.dateline(sentence)) else 0
-    text = in_digits(ATTRIBUTION.sub("", sentence[start:]))
-    days = DAY.findall(text)
-    bare = DAY.sub(" ", text)
-    said = words(bare)
-    times = [*days, *(w for w in said if w in TIMES or YEAR.fullmatch(w))]
-    poles = frozenset(w for w in said if stem(w) in POLES)
-    known = frozenset(map(stem, (*times, *poles))) | UNSAID
-    return _Frame(
-        terms=frozenset(t for t in content_terms(bare) if t not in known and not t[0].isdigit()),
-        names=frozenset(map(stem, names(bare) - TIMES)) - known,
-        times=tuple(sorted(times)),
-        narrows=tuple(sorted(w for w in said if w in NARROWS)),
-        behind=frozenset(stem(w) for i, w in enumerate(said) if not i or PREPOSITIONS & {*said[max(0, i - REACH) : i]}),
-        figures=tuple(_figures(bare)),
-        poles=poles,
-        denies=not NEGATIONS.isdisjoint(said),
+def _is_about(question: str, sentence: Sentence) -> bool:
+    """Return whether a sentence holds enough of the question, all its times, and all its names in its passage."""
+    asked = content_terms(KIND.sub(" ", question)) - POLES.keys()
+    said, held = {*words(sentence.text)}, sentence.words | sentence.passage_words
+    return (
+        len(asked & sentence.terms) >= HELD * len(asked) > 0
+        and all(word in said for word in words(question) if word in TIMES or YEAR.fullmatch(word))
+        and all(any(same_name(name, word) for word in held) for name in names(question) - TIMES)
     )
 
 
-def _figures(text: str) -> Iterable[_Figure]:
-    """Give the figures of a text with spelt numbers in digits; years and ordinals are none."""
-    for q in quantities(text):
-        unit = q.unit or q.counts
-        is_year, is_name = YEAR.fullmatch(text[q.start : q.end]) and not unit, text[: q.start][-1:].isalpha()
-        if q.is_ordinal or is_year or is_name or q.value is None:
-            continue
-        before = text[: q.start]
-        sign = CURRENCY.search(before)
-        percent = PER_CENT.match(text, q.end)
-        shown = (sign[0] if sign else "") + (text[q.start : q.end] + (percent[0] if percent else "")).rstrip(".,")
-        yield _Figure(q.value, unit, shown, bool(HEDGES.search(before)), bool(BOUNDS.search(before)))
+def _said(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what a sentence says but for figures and outcomes, and but for who said it: its terms, and how sure it is."""
+    start = found.end() if (found := newspage.dateline(text)) else 0
+    bare = ATTRIBUTION.sub("", text[start:])
+    terms = frozenset(t for t in content_terms(bare) if not t[0].isdigit() and t not in WITH_FIGURES and t not in POLES)
+    return terms, (MODAL | NEGATIONS) & {*words(bare)}
 
 
-def _ending(value: Decimal) -> int:
-    """Give the power of ten that a figure is exact to: 2 for 1200, -1 for 2.5."""
-    exponent = value.normalize().as_tuple().exponent
-    return exponent if isinstance(exponent, int) else 0
+def _revises(question: str, older: Sentence, newer: Sentence) -> bool:
+    if not older.document.published or older.document.published == newer.document.published:
+        return False
+    asked = content_terms(question)
+    poles = {POLES[stem(word)] for word in words(question) if stem(word) in POLES}
+    revised = any(not (content_terms(found[0]) & asked or POLES.get(stem(found[0].lower())) in poles) for found in REVISED.finditer(newer.text))
+    return revised and MODAL & {*words(older.text)} == MODAL & {*words(newer.text)}
+
+
+def _differ(question: str, one: str, other: str) -> tuple[str, str] | None:
+    """Return the two answers, as the sentences have them; None where there are not two."""
+    if OUTCOME.match(question):
+        return _outcomes(question, one, other)
+    return _figures(question, in_digits(one), in_digits(other)) if FIGURE.search(question) else None
+
+
+def _outcomes(question: str, one: str, other: str) -> tuple[str, str] | None:
+    """Return the opposite words of a line of poles that the question is on."""
+    for line in {POLES[stem(word)][1:] for word in words(question) if stem(word) in POLES}:
+        here, there = ({POLES[stem(w)]: w for w in words(text) if POLES.get(stem(w), " ")[1:] == line} for text in (one, other))
+        if len(here) == len(there) == 1 and here.keys() != there.keys():
+            return next(iter(here.values())), next(iter(there.values()))
+    return None
+
+
+def _figures(question: str, one: str, other: str) -> tuple[str, str] | None:
+    poles = [_poles(text) for text in (question, one, other)]
+    if any(side.translate(OTHER) in there and side not in there for side in poles[0] for there in poles[1:]):
+        return None
+    here, there = _quantities(question, one), _quantities(question, other)
+    units = {_unit(q) for q in here} & {_unit(q) for q in there} - {""}
+    if units:
+        here, there = ([q for q in found if _unit(q) in units] for found in (here, there))
+    elif COUNT.search(question):
+        here, there = (_counted(question, one, here), _counted(question, other, there))
+        kind = content_terms(question)
+        if "how many" in question.lower() and not any(q.counts in kind for q in (*here, *there)):
+            return None
+    else:
+        return None
+    if len(here) != 1 or len(there) != 1:
+        return None
+    (a,), (b,) = here, there
+    if _is_narrowed(one, a) or _is_narrowed(other, b) or _is_same(one, a, other, b):
+        return None
+    return _shown(one, a), _shown(other, b)
+
+
+def _unit(q: Quantity) -> str:
+    return q.unit or (q.counts if q.scale else "")
+
+
+def _poles(text: str) -> dict[str, str]:
+    return {POLES[stem(word)]: word for word in words(text) if stem(word) in POLES}
+
+
+def _quantities(question: str, text: str) -> list[Quantity]:
+    """Return the numbers that may answer: no dates, years, scores and ordinals, no parts of names, none of the question's own."""
+    own, dates = {q.plain for q in quantities(question)}, [found.span() for found in DATE.finditer(text)]
+    return [
+        q
+        for q in quantities(text)
+        if q.value is not None
+        and not q.is_ordinal
+        and not (YEAR.fullmatch(q.written) and not q.unit and not q.counts)
+        and q.plain not in own
+        and not text[: q.start][-1:].isalpha()
+        and not text[q.end :].startswith("-")
+        and not any(start <= q.start < end for start, end in dates)
+    ]
+
+
+def _counted(question: str, text: str, found: list[Quantity]) -> list[Quantity]:
+    """Return those that count what is asked; else those that count nothing (the toll rose to 12); else all without a unit."""
+    asked = content_terms(question)
+    bare = [q for q in found if not q.unit]
+    return [q for q in bare if q.counts in asked] or [q for q in bare if not _thing(text, q)] or bare
+
+
+def _thing(text: str, q: Quantity) -> bool:
+    """Return whether a thing follows the number at once: not in "12 after the blast"."""
+    following = words(text[q.end :])[:1]
+    return bool(q.counts and not STOP_WORDS.issuperset(following))
+
+
+def _is_narrowed(text: str, q: Quantity) -> bool:
+    return bool(NARROWED.search(text[: q.start]) or NARROWED_AFTER.match(text, q.end))
+
+
+def _is_same(one: str, a: Quantity, other: str, b: Quantity) -> bool:
+    """Return whether both may be one figure, told more and less exactly."""
+    assert a.value is not None
+    assert b.value is not None
+    apart, larger = abs(a.value - b.value), max(abs(a.value), abs(b.value))
+    if HEDGED.search(one[: a.start]) or HEDGED.search(other[: b.start]):
+        return apart <= CLOSE * larger
+    grain = max(Decimal(10) ** int(v.normalize().as_tuple().exponent) for v in (a.value, b.value))
+    return apart * 2 <= grain if larger >= EXACT or a.value % 1 or b.value % 1 else not apart
+
+
+def _shown(text: str, q: Quantity) -> str:
+    sign, percent = re.search(rf"{SIGN}$", text[: q.start]), PER_CENT.match(text, q.end)
+    return ((sign[0] if sign else "") + text[q.start : q.end] + (percent[0] if percent else "")).rstrip(".,")

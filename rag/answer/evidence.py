@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rag.types import Document, Encoder, Hit, Passage
+    from rag.protocols import Encoder
+    from rag.types import Document, Hit, Passage
 
 SENTENCES_READ = 3  # each with one neighbour on either side
 WORDS_WEIGHT = 0.3  # weight of the share of the question's words that a sentence holds; the cosine of the two has weight 1

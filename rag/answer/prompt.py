@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from rag.answer.evidence import Excerpt
     from rag.types import Message
 
-# It does not offer a way out ("if the passages do not say, ..."): a model of this size then takes it for every second question
-# that the passages do answer. Whether to answer is decided by code, from the draft and the evidence.
+# The instruction offers no way out ("if the passages do not say, ..."). A model of this size would take it for every second
+# question that the passages do answer. Code decides whether to answer, from the draft and the evidence.
 SYSTEM = (
     "You answer questions about articles. Use only the numbered passages. Answer in one or two short, complete sentences, "
     "with the names and figures that the passages give."

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rag.answer.evidence import Sentence
-    from rag.types import Verifier
+    from rag.protocols import Verifier
 
 # A statement follows its sentences when it holds this share of their content words; then they are printed in its place. Right
 # answers on SQuAD 2 rise from 0.69 to 0.77, on NQ open from 0.68 to 0.73, ROUGE-L on CLAP NQ from 0.34 to 0.41 (benchmarks/).

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from rag.answer.evidence import Evidence
     from rag.answer.statements import Statement
-    from rag.types import Hit, Written
+    from rag.protocols import Written
+    from rag.types import Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def _read_fits() -> tuple[float, tuple[Fit, ...]]:
 
 
 NEAR_ENOUGH = 0.15  # below this cosine of the best passage none is about the question, and the generator is not asked
-# Below the threshold a question is refused; the fits are in the order of how much must have been measured for them.
+# Below the threshold a question is refused. The fits are ordered: the first needs the most signals.
 THRESHOLD, FITS = _read_fits()
 
 ASKS_NUMBER = re.compile(
@@ -130,7 +131,7 @@ def signals(question: str, hits: Sequence[Hit], statements: Sequence[Statement],
 
 
 def missing_words(question: str, evidence: Evidence) -> list[str]:
-    """Give the numbers and names of a question that no passage read holds, as the question spells them."""
+    """Return the numbers and names of a question that no passage read holds, as the question spells them."""
     there = frozenset[str]().union(*(s.passage_words for s in evidence.sentences))
     missing = {w for w in numbers(question) | names(question) if not is_like(w, there)}
     return [w for w in dict.fromkeys(WORD.findall(question)) if missing & {*words(w), *numbers(w)}]
@@ -141,7 +142,7 @@ def _share_in(wanted: Collection[str], there: Collection[str]) -> float:
 
 
 def type_fits(question: str, text: str) -> bool:
-    """Say whether an answer adds the kind of thing asked for: money, a date, a number, a name."""
+    """Return whether an answer adds the kind of thing asked for: money, a date, a number, a name."""
     added = numbers(text) - numbers(question)
     if ASKS_MONEY.search(question):
         return any(quantity.is_money for quantity in quantities(text)) or bool(FREE.search(text))

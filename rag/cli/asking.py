@@ -81,13 +81,13 @@ def search(question: Words, index: Index = None, top: Top = 5, as_json: Json = F
     """Show the passages that fit a question best."""
     from rag.cli.progress import Meter
     from rag.config import load_config
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.models.loading import load_search_models
     from rag.search.followup import check_question
     from rag.search.reranking import retriever_over
 
     config, asked = load_config(index=index), check_question(question)
-    with Meter() as meter, Store.open(config.index) as store:
+    with Meter() as meter, Reader.open(config.index) as store:
         meter.working("loading the encoder")
         models = load_search_models(config, meter.model)
         hits = retriever_over(store, config.index, models.encoder, models.checker).retrieve(asked, top_k=top)

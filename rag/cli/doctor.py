@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from rag.config import load_config
 from rag.errors import RagError
-from rag.index.store import Store
+from rag.index.integrity import check
+from rag.index.reader import Reader
 from rag.index.vector_file import Vectors
 from rag.models import loading
 from rag.models.cache import cache_folder, verify
@@ -120,12 +121,12 @@ def _probe(config: Config) -> Finding:
 
 def _index(config: Config, *, with_encoder: bool) -> Iterator[Finding]:
     try:
-        with Store.open(config.index) as store:
+        with Reader.open(config.index) as store:
             counts, meta = store.counts(), store.meta()
             held = (
                 f"{config.index}: {counts.documents:,} documents, {counts.passages:,} passages, from {', '.join(meta.folders)}"
             )
-            yield Finding("index", held, "; ".join(store.check()))
+            yield Finding("index", held, "; ".join(check(store)))
             yield Finding("vectors", f"those of {counts.passages:,} passages", Vectors.problem(store, config.index))
             if with_encoder:
                 identity = loading.load_encoder(config).identity

@@ -88,9 +88,9 @@ def _watch(folders: Sequence[Path], config: Config, update: Callable[..., Summar
 
 
 def _show_kept(config: Config) -> None:
-    from rag.index.store import Store
+    from rag.index.reader import Reader
 
-    with suppress(RagError), Store.open(config.index) as store:
+    with suppress(RagError), Reader.open(config.index) as store:
         say(f"{config.index} holds {store.counts().documents:,} articles; run the same command again to go on from there")
 
 

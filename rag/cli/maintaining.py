@@ -20,7 +20,7 @@ ModelName = Annotated[str | None, typer.Argument(help="A name of the list, or a 
 def verify(file: Kept, index: Index = None) -> None:
     """Say whether what `rag ask --json` cited still stands there."""
     from rag.config import load_config
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.report.verify import Standing, read_citations
     from rag.report.verify import verify as verified
 
@@ -29,7 +29,7 @@ def verify(file: Kept, index: Index = None) -> None:
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror}); name a file that `rag ask --json` wrote") from None
     console, counts = console_on(sys.stdout), dict.fromkeys(Standing, 0)
-    with Store.open(load_config(index=index).index) as store:
+    with Reader.open(load_config(index=index).index) as store:
         for found in verified(citations, store):
             counts[found.standing] += 1
             show_verified(console, found)

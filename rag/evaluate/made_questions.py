@@ -20,7 +20,7 @@ from zlib import crc32
 
 from rag.errors import UsageError
 from rag.evaluate.measures import holds
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.report.record import json_line
 from rag.text.sentences import sentences
 from rag.text.terms import content_terms
@@ -100,7 +100,7 @@ def write_questions(target: Path, index: Path, *, number: int) -> list[Made]:
     """
     if target.exists():
         raise UsageError(f"{target} exists; measure with `rag eval {target}`, or name a new file for the questions")
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         made = make_questions(list(store.passages([int(i) for i in store.ids()]).values()), number=number)
     if not made:
         raise UsageError("the articles give no question by rule: they tell no number, sum, share, year or day; write your own")

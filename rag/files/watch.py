@@ -1,4 +1,4 @@
-"""Watches folders and tells when their index may be behind."""
+"""Watches folders and tells when files in them changed, so that their index may need an update."""
 
 from __future__ import annotations
 

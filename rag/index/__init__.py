@@ -1,1 +1,1 @@
-"""Documents become passages and vectors in the index, and are read back from it."""
+"""Documents become passages and vectors, which are written to the index and read back from it."""

@@ -1,7 +1,8 @@
-"""FAISS indexes of unit vectors by id: exact while they are few, lists of like ones in a byte a number where they are many.
+"""FAISS indexes of unit vectors by id: an exact one for few vectors, an approximate one for many.
 
-A few vectors are compared with all, which is exact. Of many, a search reads one list in ``PROBED``, those whose centres are
-nearest. What is read from bytes is one of these two kinds, or refused.
+The exact index compares a query with every vector. The approximate one keeps similar vectors in one list, with one byte per
+number, and a search reads one list in ``PROBED``: those whose centres are nearest. An index that is read from bytes is of one
+of these two kinds, or is refused.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-EXACT_UP_TO = 50_000  # vectors; a search of so many takes about 7 ms
-PROBED = 5  # recall@10 0.96 of 100,000 (benchmarks/README.md); one in 16 gives 0.90, one in 3 0.98
-TRAINED_ON = 64  # vectors a list
+EXACT_UP_TO = 50_000  # vectors; an exact search of this many takes about 7 ms
+PROBED = 5  # recall@10 is 0.96 with 100,000 vectors (benchmarks/README.md); one list in 16 gives 0.90, one in 3 gives 0.98
+TRAINED_ON = 64  # vectors per list
 
 Index = Any  # FAISS is untyped
 
 
 def exact(dimension: int) -> Index:
-    """Make an empty exact index."""
+    """Return an empty exact index."""
     return faiss.IndexIDMap2(faiss.IndexFlatIP(dimension))
 
 
 def approximate(total: int, sample: NDArray[np.float32]) -> Index:
-    """Make an empty approximate index for ``total`` vectors, trained on some of them ``(n, dimension)``."""
+    """Return an empty approximate index for ``total`` vectors, trained on some of them ``(n, dimension)``."""
     dimension = sample.shape[1]
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dimension), dimension, lists(total), faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
@@ -40,24 +41,24 @@ def approximate(total: int, sample: NDArray[np.float32]) -> Index:
 
 
 def is_exact(index: Index) -> bool:
-    """Say which of the two kinds an index is."""
+    """Say whether an index is the exact kind."""
     return isinstance(index, faiss.IndexIDMap2)
 
 
 def lists(total: int) -> int:
-    """Give how many lists so many vectors are kept in: about twice their root, the same until they are four times as many."""
+    """Return the number of lists for ``total`` vectors: a power of two, about twice the root of ``total``."""
     return int(2 ** round(math.log2(max(1, total)) / 2 + 1))
 
 
 def suits(index: Index, total: int) -> bool:
-    """Say whether an index made for ``total`` vectors would be like this one."""
+    """Say whether an index that is made for ``total`` vectors today would be of this kind, with as many lists."""
     return bool(total <= EXACT_UP_TO if is_exact(index) else total > EXACT_UP_TO and index.nlist == lists(total))
 
 
 def search(index: Index, query: NDArray[np.float32], top_k: int, *, but: NDArray[np.int64]) -> Iterator[tuple[int, float]]:
-    """Give ids and cosines of at most ``top_k`` vectors near to a query ``(1, dimension)``.
+    """Yield ids and cosines of at most ``top_k`` vectors that are near to a query ``(1, dimension)``.
 
-    An approximate index leaves out the ids in ``but``; of an exact one they can be removed.
+    An approximate index leaves out the ids in ``but``; an exact one ignores ``but``, since vectors can be removed from it.
     """
     top_k = min(top_k, index.ntotal)
     if not top_k:
@@ -75,7 +76,7 @@ def search(index: Index, query: NDArray[np.float32], top_k: int, *, but: NDArray
 
 
 def content(index: Index) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
-    """Give the ids that an index holds, in its order, and their vectors where they are exact."""
+    """Return the ids that an index holds, in its order, and their vectors; no vectors of an approximate index."""
     if is_exact(index):
         return faiss.vector_to_array(index.id_map), index.index.reconstruct_n(0, index.ntotal)
     kept = index.invlists
@@ -84,7 +85,10 @@ def content(index: Index) -> tuple[NDArray[np.int64], NDArray[np.float32] | None
 
 
 def deserialised(payload: NDArray[np.uint8], *, dimension: int, total: int) -> Index:
-    """Read an index; ValueError or RuntimeError where it is not of these kinds and this size."""
+    """Read an index from bytes.
+
+    :raises ValueError, RuntimeError: it is not of these kinds, this dimension and this size.
+    """
     faiss.set_deserialization_vector_byte_limit(len(payload))  # a forged size must not reach the allocator
     faiss.set_deserialization_loop_limit(1_000_000)
     index: Index = faiss.deserialize_index(payload)
@@ -100,7 +104,7 @@ def deserialised(payload: NDArray[np.uint8], *, dimension: int, total: int) -> I
 
 
 def _require_fitting(index: Index) -> None:
-    """Check that the parts of an approximate index are as they were made, and fit together."""
+    """Refuse an approximate index whose parts are not of the kinds that are made here, or do not fit together."""
     _require(isinstance(faiss.downcast_index(index.quantizer), faiss.IndexFlatIP))
     _require(isinstance(faiss.downcast_InvertedLists(index.invlists), faiss.ArrayInvertedLists))
     _require((index.sq.qtype, index.metric_type) == (faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT))

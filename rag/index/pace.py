@@ -1,4 +1,4 @@
-"""How fast an index is made, for those who show it."""
+"""How fast an index is made, to be shown while it is made."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import time
 
 
 class Pace:
-    """How fast texts are embedded, and how long the rest will take, since the first of them: to pass over a file is quick."""
+    """How fast texts are embedded, and how long the rest will take.
+
+    Both count from the first text on, because the unchanged files before it take almost no time.
+    """
 
     def __init__(self) -> None:
-        self._begun = (0.0, 0)  # when the first text was about to be embedded, and how many files were done by then
+        self._begun = (0.0, 0)  # the time just before the first text was embedded, and how many files were done by then
 
     def at(self, done: int, total: int, embedded: int) -> tuple[float | None, float | None]:
-        """Take files done, of how many, and texts embedded; give texts a second and seconds left, None where not known."""
+        """Return texts a second and seconds left, None where not known, after ``done`` of ``total`` files."""
         now = time.monotonic()
         if not embedded:
             self._begun = now, done

@@ -1,7 +1,8 @@
 """Document -> passages: spans of whole sentences that read by themselves and fit the encoder.
 
-A passage never straddles two articles of one file nor a teaser of a third. Where to cut is chosen for a whole section at once:
-of all ways to cut it within the budget the cheapest, so that passages are few and even, and begin where a paragraph begins.
+A passage never holds text of two articles of one file, nor a teaser for another article. Where to cut is chosen for a whole
+section at once: the cheapest of all ways to cut it within the budget. So passages are few, of similar length, and begin where a
+paragraph begins.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from rag.types import Document, Passage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-OVERLAP = 0.2  # of the budget: a longer sentence is not repeated
+OVERLAP = 0.2  # a sentence longer than this share of the budget is not repeated in the next passage
 CHARACTERS_PER_TOKEN = 12  # WordPiece counts a word of 101 characters and more as one token; prose has about 4.5 a token
-TINY = 1 / 16  # of the budget: shorter units are joined, which bounds the ways to cut
+TINY = 1 / 16  # units shorter than this share of the budget are joined, which bounds the number of ways to cut
 
-# What it costs, in passages, to begin one in mid-paragraph, inside a list, or with a word that points back,
-# and to end one with a headline.
+# What it costs to begin a passage in mid-paragraph, inside a list, or with a word that points back, and to end one with a
+# headline. The unit is the cost of one more passage.
 MID_PARAGRAPH, MID_LIST, POINTS_BACK, ORPHAN = 0.4, 0.3, 0.15, 1.0
 BACKWARD = re.compile(
     r"[\"“‘]?(?:he|she|it|they|this|these|those|such|his|her|their|its|both|the (?:two|latter))\b", re.IGNORECASE
@@ -40,7 +41,7 @@ GRAPHEME = regex.compile(r"\X")
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A sentence, or a piece of one that is longer than the budget; ``cut_cost`` is that of a passage beginning here."""
+    """A sentence, or a piece of one that is longer than the budget; ``cut_cost`` is what it costs to begin a passage here."""
 
     start: int
     end: int
@@ -52,8 +53,8 @@ class _Unit:
 def split(document: Document, *, budget: int, count_tokens: Callable[[str], int]) -> list[Passage]:
     """Cut a document into passages of at most ``budget`` tokens.
 
-    Every character that is neither blank nor boilerplate lies in one passage at least. Only a single grapheme longer than the
-    budget exceeds it.
+    Every character that is neither blank nor boilerplate lies in at least one passage. A passage exceeds the budget only
+    where a single grapheme does.
     """
     ruler = _Ruler(document.text, budget, count_tokens)
     passages: list[Passage] = []
@@ -66,7 +67,7 @@ def split(document: Document, *, budget: int, count_tokens: Callable[[str], int]
 
 
 class _Ruler:
-    """Measures spans of one text in tokens; what the tokenizer adds to every text is taken off the budget once."""
+    """Measures spans of one text in tokens; the tokens that the tokenizer adds to every text are subtracted from the budget."""
 
     def __init__(self, text: str, budget: int, count_tokens: Callable[[str], int]) -> None:
         self.text = text
@@ -103,7 +104,7 @@ def _cost_of_beginning(text: str, start: int, line: Line, last: _Unit | None) ->
 
 
 def _pieces(ruler: _Ruler, line: Line) -> Iterator[Span]:
-    """Give the sentences of a line; one longer than the budget in pieces."""
+    """Yield the sentences of a line; one longer than the budget comes in pieces."""
     for start, end in split_paragraph(ruler.text, line.start, line.end):
         tokens = ruler.tokens(start, end)
         if tokens <= ruler.budget:
@@ -124,7 +125,7 @@ def _pieces(ruler: _Ruler, line: Line) -> Iterator[Span]:
 
 
 def _cut(text: str, start: int, end: int, width: int) -> int:
-    """Give the best place to end a piece of at most ``width`` characters: after a clause, a word, or at least a grapheme."""
+    """Return the best place to end a piece of at most ``width`` characters: after a clause, a word, or at least a grapheme."""
     if end - start <= width:
         return end
     for pattern in (CLAUSE, SPACE):
@@ -140,7 +141,7 @@ def _cut(text: str, start: int, end: int, width: int) -> int:
 
 
 def _passages(ruler: _Ruler, units: list[_Unit]) -> Iterator[Span]:
-    """Give the spans of the passages of units that follow each other without a gap."""
+    """Yield the spans of the passages that are made of units; the units follow each other without a gap."""
     leads = [_tokens_repeated(units, i, ruler.budget) for i in range(len(units))]
     before = -1
     for first, end in _cheapest_cuts(units, leads, ruler.budget):
@@ -161,7 +162,7 @@ def _tokens_repeated(units: list[_Unit], i: int, budget: int) -> int:
 
 
 def _cheapest_cuts(units: list[_Unit], leads: list[int], budget: int) -> list[Span]:
-    """Cut units into runs within the budget at the least cost: 1 for each, what it leaves empty, where it begins."""
+    """Cut units into runs within the budget at the least cost: 1 each, more for room left empty and a bad place to begin."""
     upto = list(accumulate((unit.tokens for unit in units), initial=0))
     best, begins = [0.0], [0]
     for end in range(1, len(units) + 1):
@@ -187,7 +188,7 @@ def _cheapest_cuts(units: list[_Unit], leads: list[int], budget: int) -> list[Sp
 
 
 def _within_budget(ruler: _Ruler, units: list[_Unit], first: int, end: int) -> Iterator[Span]:
-    """Halve what measures more as one text than as the sum of its units."""
+    """Halve a run that has more tokens as one text than its units have in sum, until it fits the budget."""
     if end - first == 1 or ruler.tokens(units[first].start, units[end - 1].end) <= ruler.budget:
         yield first, end
         return

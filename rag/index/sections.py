@@ -30,7 +30,7 @@ class Kind(Enum):
     DATE = auto()
     PROSE = auto()
     FURNITURE = auto()  # buttons, and the headline printed again: not worth a passage, harmless inside one
-    TEASER = auto()  # of another article: in no passage
+    TEASER = auto()  # announces another article; it goes into no passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Line:
 
 
 def sections(document: Document) -> Iterator[tuple[str, list[Line]]]:
-    """Give each article or section with its headline; the first one's is the document's title."""
+    """Yield the headline and the lines of each article or section; the first headline is the document's title."""
     lines = _lines(document.text)
     starts = {0: document.title}
     prose = False
@@ -66,7 +66,7 @@ def sections(document: Document) -> Iterator[tuple[str, list[Line]]]:
 
 def _lines(text: str) -> list[Line]:
     lines: list[Line] = []
-    list_gap = 0.0  # newlines that a list of teasers has between its lines, 0 outside of one
+    list_gap = 0.0  # newlines between the lines of the current list of teasers, 0 outside of one
     for start, end in paragraphs(text):
         words = text[start:end]
         kind = _kind(words)
@@ -80,7 +80,10 @@ def _lines(text: str) -> list[Line]:
         else:
             list_gap = 0.0
         lines.append(Line(start, end, kind, words))
-    return lines
+    first, last = newspage.edges([line.text for line in lines])
+    return [
+        line if first <= i < last or line.kind is Kind.DATE else replace(line, kind=Kind.TEASER) for i, line in enumerate(lines)
+    ]
 
 
 def _kind(line: str) -> Kind:
@@ -112,8 +115,8 @@ def _give_back_headline(lines: list[Line]) -> None:
 def _headline_before(lines: list[Line], i: int) -> tuple[int, str]:
     """Find where the article whose dateline is at ``i`` begins, and its headline.
 
-    Back over its bullets, date and up to three headlines (kicker, headline, standfirst), but not over bullets above them: those
-    belong to the article before.
+    Go back over its bullets, its date and up to three headlines (kicker, headline, standfirst), but not over bullets above
+    those: they belong to the article before.
     """
     first, headlines = i, list[str]()
     for j in range(i - 1, max(-1, i - 9), -1):
@@ -127,7 +130,7 @@ def _headline_before(lines: list[Line], i: int) -> tuple[int, str]:
 
 
 def _without_repeats(lines: list[Line], heading: str) -> list[Line]:
-    """Count a headline printed again as furniture: the first stays, to be read and quoted."""
+    """Turn a headline that is printed again into furniture; the first one stays, to be read and quoted."""
     same = [i for i, line in enumerate(lines) if newspage.heading_text(line.text).casefold() == heading.casefold()]
     again = set(same[1:])
     return [replace(line, kind=Kind.FURNITURE) if i in again else line for i, line in enumerate(lines)]

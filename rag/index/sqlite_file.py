@@ -1,8 +1,8 @@
-"""One SQLite file, opened so that reading changes nothing, one writer works at a time, and every error is ours.
+"""One SQLite file, opened so that reading changes nothing, one writer works at a time, and every error is a ``StoreError``.
 
-Between runs the file is in rollback mode, so that reading needs no side file and creates none; while a writer is at work it is
-in WAL mode, so that readers go on with the last committed state. ``synchronous=FULL``, because one fsync per batch is nothing
-beside its embedding, and a committed batch then survives a power cut. Knows nothing of what the tables hold.
+Between runs the file is in rollback mode, so that reading needs no side file and creates none. While a writer is at work it is
+in WAL mode, so that readers go on with the last committed state. ``synchronous=FULL`` lets a committed batch survive a power
+cut; one fsync per batch costs nothing beside its embedding. This module does not know what the tables hold.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from filelock import FileLock, Timeout
+
 from rag.errors import IndexDamaged, IndexMismatch, IndexMissing, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOCK_SECONDS = 1.0  # how long a second writer waits for the first
-BUSY_SECONDS = 30.0  # how long a writer waits for readers; they hold the file for milliseconds
+BUSY_SECONDS = 30.0  # how long a writer waits for readers, which hold the file for milliseconds
 
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # our SQL is fixed: ERROR is a foreign schema
@@ -30,7 +32,7 @@ _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR} 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """What the file must be: SQLite's ``application_id``, the statements that make an empty one, and how it came to be so.
+    """What the file must be: SQLite's ``application_id``, and the statements that make an empty file of today's version.
 
     Each of ``upgrades`` turns a file of one version (``user_version``, the first is 1) into one of the next.
     """
@@ -46,7 +48,7 @@ class Format:
 
 
 class Database:
-    """The open file. One object may be used from several threads: they take turns."""
+    """The open file. Several threads may use one object: they take turns."""
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Database:
         form: Format,
         connection: sqlite3.Connection,
         *,
-        writer_lock: sqlite3.Connection | None = None,
+        writer_lock: FileLock | None = None,
         beside: Path | None = None,
         opened: tuple[int, int] | None = None,
     ) -> None:
@@ -93,7 +95,7 @@ class Database:
 
     @classmethod
     def for_replacing(cls, path: Path, form: Format) -> Self:
-        """Begin an empty file beside, whatever ``path`` is, and keep other writers out; :meth:`publish` puts it there.
+        """Begin an empty file beside ``path``, whatever that is, and keep other writers out; :meth:`publish` puts it there.
 
         :raises StoreError: it cannot be written, or another writer is at work.
         """
@@ -102,7 +104,7 @@ class Database:
             return cls(path, form, _connect_for_writing(beside, form), writer_lock=lock, beside=beside)
 
     def publish(self) -> None:
-        """Put a file that was begun beside in its place. A kill leaves the old one or the new one there, whole."""
+        """Put a file that was begun beside in its place. A kill leaves the old file or the new one there, whole."""
         with self._turn, _translated(self.path):
             if self._beside is None:
                 return
@@ -115,7 +117,7 @@ class Database:
             self._connection = _connect_for_writing(self.path, self._form)
 
     def close(self) -> None:
-        """Let go of the file. A writer leaves it in rollback mode, unless readers have it open: the next writer will."""
+        """Close the file. A writer leaves it in rollback mode, unless readers have it open; then the next writer will."""
         with self._turn:
             if self._writer_lock is not None:
                 with suppress(sqlite3.Error):
@@ -126,10 +128,10 @@ class Database:
                 with suppress(OSError):
                     _discard(self._beside)
             if self._writer_lock is not None:
-                self._writer_lock.close()
+                self._writer_lock.release()
 
     def rows(self, sql: str, *values: object) -> list[Any]:
-        """Run one statement and give all its rows."""
+        """Run one statement and return all its rows."""
         with self._turn, _translated(self.path):
             return self._connection.execute(sql, values).fetchall()
 
@@ -148,7 +150,7 @@ class Database:
                 self._roll_back()
 
     def _follow(self) -> None:
-        """Open the file that a rebuild has put in the place of the one that is open for reading."""
+        """Open the new file, where a rebuild has replaced the one that is open for reading."""
         there = _identity(self.path)
         if self._writer_lock is None and there not in (None, self._opened):
             with _translated(self.path):
@@ -176,16 +178,21 @@ class Database:
             self._connection.execute("ROLLBACK")
 
     def damaged(self, what: str) -> IndexDamaged:
-        """Make the error that says that ``what`` is not as it was written."""
+        """Return the error that says that ``what`` is not as it was written."""
         return _damaged(self.path, what)
+
+    def mismatch(self, what: str) -> IndexMismatch:
+        """Return the error that says of the index what does not fit, ``what``."""
+        folder = self.path.parent
+        return IndexMismatch(f"the index in {folder} {what}; run `rag index FOLDER --rebuild --index {folder}`")
 
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Turn the errors of SQLite and of the file system into ours, one line each."""
+    """Turn the errors of SQLite and of the file system into a ``StoreError`` of one line."""
     try:
         yield
-    except UnicodeDecodeError as error:  # of SQLite's own message about broken text
+    except UnicodeDecodeError as error:  # from SQLite's own message about broken text
         raise _damaged(path, str(error)) from error
     except sqlite3.Error as error:
         code = _primary_code(error)
@@ -248,7 +255,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
             return _connect(f"{uri}?mode=ro")
         takes_no_files = error.sqlite_errorcode in (sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_CANTOPEN)
         if takes_no_files and not _size(Path(f"{path}-wal")):
-            # in WAL mode in a read-only folder, as in a copy of a folder in use: nothing to replay, and nobody can be writing
+            # in WAL mode in a read-only folder, as in a copy of a folder in use: nothing to replay, and nobody can write
             return _connect(f"{uri}?immutable=1")
         raise
 
@@ -275,7 +282,7 @@ def _connect_for_writing(path: Path, form: Format) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, path: Path, form: Format) -> int:
-    """Give the version of the file's tables, 0 where there are none at all."""
+    """Return the version of the file's tables, 0 where there are none at all."""
     if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return 0
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -291,30 +298,24 @@ def _version(connection: sqlite3.Connection, path: Path, form: Format) -> int:
 
 
 @contextmanager
-def _writer_locked(path: Path) -> Iterator[sqlite3.Connection]:
-    """Take the writer's lock, kept unless the block fails, and remove what a killed rebuild left behind."""
+def _writer_locked(path: Path) -> Iterator[FileLock]:
+    """Take the writer's lock, kept unless the block fails, and remove what a killed rebuild left behind.
+
+    The operating system frees the lock of a process that is killed.
+    """
     with _translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _locked(path.with_suffix(".lock"))
-        with _closing_on_error(lock):
+        lock = FileLock(path.with_suffix(".lock"), timeout=LOCK_SECONDS, thread_local=False)  # any thread may close the file
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StoreError(f"another `rag index` is writing {path.parent}; wait for it to end and try again") from None
+        try:
             _discard(_beside(path))
             yield lock
-
-
-def _locked(path: Path) -> sqlite3.Connection:
-    """Take a lock, free again when closed or killed: SQLite's own file lock, which works on every platform."""
-    if _size(path):
-        os.truncate(path, 0)  # it holds nothing but locks, and SQLite would refuse what is no database
-    lock = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False)
-    with _closing_on_error(lock):
-        try:
-            lock.execute("PRAGMA journal_mode = MEMORY")
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            if _primary_code(error) == sqlite3.SQLITE_BUSY:
-                raise StoreError(f"another `rag index` is writing {path.parent}; wait for it to end and try again") from None
+        except BaseException:
+            lock.release()
             raise
-    return lock
 
 
 def _beside(path: Path) -> Path:
@@ -335,7 +336,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def replace_durably(written: Path, path: Path) -> None:
-    """Put a file in the place of another, so that a crash or a power cut at any moment leaves the old or the new one whole."""
+    """Put a file in the place of another; a crash or a power cut at any moment leaves the old one or the new one, whole."""
     with written.open("r+b") as file:
         os.fsync(file.fileno())
     written.replace(path)

@@ -1,10 +1,10 @@
-"""Nearest neighbours over the store's vectors (FAISS), kept in a file that is only ever a copy.
+"""Nearest neighbours among the store's vectors (FAISS), in a file that is only ever a copy of them.
 
 ``vectors.faiss`` is a magic line, the SHA-256 of all that follows, a line of JSON, and the serialised index. FAISS itself
 neither checks what it reads nor notices a full disk when it writes, so reading and writing are done here.
 
-The file is written anew when a part of what it holds has changed (``STALE``), so that an update costs what changed and not what
-exists; until then a reader keeps what is new beside it and passes over what is gone.
+The file is written again only when more than a certain share of it has changed (``STALE``), so that an update costs what
+changed and not what exists. Until then a reader keeps the new vectors beside it and skips those that are gone.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.index.faiss_index import Index
-    from rag.index.store import Store
+    from rag.index.reader import Reader
 
 FILE = "vectors.faiss"
-STALE = 1 / 50  # of the vectors in the file: at a million, a reader then fetches 20,000 when it opens, in a second
+STALE = 1 / 50  # of the vectors in the file; with a million, a reader fetches up to 20,000 when it opens, which takes a second
 
-CLOSER = 4  # times as many as are asked for are compared exactly, where a byte a number could put one too far down
+CLOSER = 4  # times ``top_k`` are found by one byte per number, which may rank one too low, and then compared exactly
 
 _MAGIC = b"footnote-rag vectors 2\n"
 _CHUNK = 4096  # vectors read from the store at once
@@ -42,7 +42,7 @@ _LONGEST_HEADER = 65536
 
 
 class _Origin(NamedTuple):
-    """What vectors were made of; see :class:`rag.index.store.Meta`."""
+    """The state of the store that vectors were made from; see :class:`rag.index.schema.Meta`."""
 
     identity: str
     generation: int
@@ -50,12 +50,12 @@ class _Origin(NamedTuple):
     dimension: int
 
     def like(self, other: _Origin) -> bool:
-        """Say whether ids and vectors mean the same, though some may be new or gone."""
+        """Say whether ids and vectors have the same meaning in both states, though some may be new or gone."""
         return self._replace(generation=0) == other._replace(generation=0)
 
 
 class _Header(NamedTuple):
-    """What a file says of itself; ``last`` is its highest id, ``size`` that of the serialised index in bytes."""
+    """What a file says of itself; ``last`` is its highest id, ``size`` is the bytes of the serialised index."""
 
     made_of: _Origin
     total: int
@@ -63,7 +63,7 @@ class _Header(NamedTuple):
     size: int
 
     def serves(self, store: _Origin) -> bool:
-        """Say whether what the store has noted since turns these vectors into its own."""
+        """Say whether these vectors become the store's own by what it has added and removed since."""
         return self.made_of.like(store) and self.made_of.generation <= store.generation
 
 
@@ -79,8 +79,8 @@ class Vectors:
     """The vectors of one generation of a store. It never changes, so any number of threads may search it.
 
     A reader that finds ``not vectors.is_current(store)`` takes ``vectors.refreshed(store)``, a new object, and drops this one.
-    ``_header`` describes ``_main``. An approximate one is shared by both: ``_recent`` is what came since, with higher ids, and
-    ``_gone`` holds the ids of ``_main`` that went; an exact one is copied and changed.
+    ``_header`` describes ``_main``. Where ``_main`` is approximate, both objects share it: ``_recent`` holds the vectors that
+    came since, with higher ids, and ``_gone`` the ids of ``_main`` that were removed. An exact ``_main`` is copied and changed.
     """
 
     _path: Path
@@ -91,10 +91,10 @@ class Vectors:
     _gone: NDArray[np.int64]
 
     @classmethod
-    def load(cls, store: Store, folder: Path) -> Self:
-        """Give the vectors of ``store`` as of now, from the file in ``folder`` as far as that is of use.
+    def load(cls, store: Reader, folder: Path) -> Self:
+        """Return the vectors of ``store`` as of now, from the file in ``folder`` as far as that is of use.
 
-        Writes nothing, and trains nothing: what the file does not give is searched exactly.
+        Nothing is written and nothing is trained: the vectors that are not in the file are searched exactly.
         """
         path = folder / FILE
         held = _read(path)  # before the snapshot, so that the file is not newer
@@ -110,8 +110,8 @@ class Vectors:
             return cls(path, header.made_of, header, main, recent, gone).refreshed(store)
 
     @staticmethod
-    def write(store: Store, folder: Path) -> None:
-        """Bring the file in ``folder`` up to ``store``, unless so little has changed that readers make up for it.
+    def write(store: Reader, folder: Path) -> None:
+        """Bring the file in ``folder`` up to date with ``store``, unless so little has changed that readers make up for it.
 
         :raises StoreError: the file cannot be written; the former one is intact, and readers make up for what it lacks.
         """
@@ -133,8 +133,8 @@ class Vectors:
         _publish(path, pieces)
 
     @classmethod
-    def problem(cls, store: Store, folder: Path) -> str:
-        """Compare the file in ``folder`` with the store; say what is wrong and what mends it, empty when nothing is."""
+    def problem(cls, store: Reader, folder: Path) -> str:
+        """Compare the file in ``folder`` with the store; return what is wrong and what mends it, empty when nothing is."""
         path, held = folder / FILE, _read(folder / FILE)
         with store.snapshot():
             if held is None or not held[1].serves(_origin(store)):
@@ -145,8 +145,8 @@ class Vectors:
                 return f"{path} does not hold the index's vectors; run `rag index FOLDER --rebuild --index {folder}`"
         return ""
 
-    def _is_of(self, store: Store) -> bool:
-        """Say whether these are the passages of the store, and, as far as they are kept exactly, their vectors."""
+    def _is_of(self, store: Reader) -> bool:
+        """Say whether these are the passages of the store; where the vectors are kept exactly, compare them too."""
         ids, vectors = faiss_index.content(self._main)
         held = np.union1d(np.setdiff1d(ids, self._gone), faiss_index.content(self._recent)[0])
         if not np.array_equal(held, store.ids()):
@@ -160,12 +160,12 @@ class Vectors:
     def __len__(self) -> int:
         return int(self._main.ntotal) - len(self._gone) + int(self._recent.ntotal)
 
-    def is_current(self, store: Store) -> bool:
+    def is_current(self, store: Reader) -> bool:
         """Say whether the store has not changed since."""
         return self._made_of == _origin(store)
 
-    def refreshed(self, store: Store) -> Self:
-        """Give the vectors of the store as of now: this object, or one with what is new and without what is gone.
+    def refreshed(self, store: Reader) -> Self:
+        """Return the vectors of the store as of now: this object, or one with what is new and without what is gone.
 
         :raises IndexMismatch: the index has been rebuilt with another encoder.
         """
@@ -187,7 +187,7 @@ class Vectors:
             return replace(self, _made_of=made_of, _recent=recent, _gone=np.union1d(self._gone, gone[gone <= before]))
 
     def _is_outdone(self, made_of: _Origin) -> bool:
-        """Say whether the file has meanwhile been written, and is worth reading again."""
+        """Say whether the file has been written since, and is worth reading again."""
         beside = self._recent.ntotal + len(self._gone)
         if beside <= self._main.ntotal * STALE and faiss_index.suits(self._main, len(self)):
             return False
@@ -206,11 +206,11 @@ class Vectors:
         return _best((pair for part in parts for pair in faiss_index.search(part, query, top_k, but=self._gone)), top_k)
 
     def search_among(
-        self, store: Store, ids: NDArray[np.int64], vector: NDArray[np.float32], top_k: int
+        self, store: Reader, ids: NDArray[np.int64], vector: NDArray[np.float32], top_k: int
     ) -> list[tuple[int, float]]:
-        """Find what :meth:`search` would if the store held no passages but ``ids`` ``(n,)``, and compare exactly.
+        """Find what :meth:`search` would find if the store held only the passages ``ids`` ``(n,)``, and compare exactly.
 
-        ``ids`` are ascending, of passages that are in the store, which has not changed since these vectors.
+        ``ids`` are ascending, and the store holds them all; it must not have changed since these vectors were made.
 
         :raises IndexMismatch: the vector is of another dimension.
         """
@@ -225,7 +225,7 @@ class Vectors:
         return _best(faiss_index.search(closer, query, top_k, but=self._gone), top_k)
 
     def _can_compare(self, vector: NDArray[np.float32]) -> bool:
-        """Say whether a vector is one of numbers; refuse one of another dimension."""
+        """Say whether all numbers of a vector are finite; refuse a vector of another dimension."""
         if vector.shape != (self._main.d,):
             raise IndexMismatch(
                 f"the index holds vectors of {self._main.d} numbers, the question's has shape {vector.shape}; "
@@ -243,13 +243,13 @@ def _best(found: Iterable[tuple[int, float]], top_k: int) -> list[tuple[int, flo
 
 
 def _among(index: Index, ids: NDArray[np.int64], query: NDArray[np.float32], top_k: int) -> Iterator[tuple[int, float]]:
-    """Give ids and cosines of the ``top_k`` of some vectors that are nearest to a query ``(1, dimension)``.
+    """Yield ids and cosines of the ``top_k`` among the vectors ``ids`` that are nearest to a query ``(1, dimension)``.
 
-    Of an approximate index every list is read: what is asked for may lie in any.
+    Every list of an approximate index is read, because these vectors may lie in any.
     """
     bits = np.zeros(int(ids[-1]) + 1, dtype=np.bool_)
     bits[ids] = True
-    packed = np.packbits(bits, bitorder="little")  # FAISS keeps no hold on it, nor on the selector
+    packed = np.packbits(bits, bitorder="little")  # it and the selector need a name here: FAISS does not keep them alive
     wanted = faiss.IDSelectorBitmap(len(packed), faiss.swig_ptr(packed))
     parameters: Any = faiss.SearchParameters() if faiss_index.is_exact(index) else faiss.IVFSearchParameters()
     parameters.sel = wanted
@@ -259,17 +259,17 @@ def _among(index: Index, ids: NDArray[np.int64], query: NDArray[np.float32], top
     yield from ((int(i), float(c)) for i, c in zip(found[0], cosines[0], strict=True) if i >= 0 and np.isfinite(c))
 
 
-def _origin(store: Store) -> _Origin:
+def _origin(store: Reader) -> _Origin:
     meta = store.meta()
     return _Origin(meta.identity, meta.generation, meta.encoder, meta.dimension)
 
 
-def _changes(store: Store, since: _Header) -> _Changes:
+def _changes(store: Reader, since: _Header) -> _Changes:
     return _Changes(store.ids(after=since.last), store.removed(since=since.made_of.generation))
 
 
-def _made(store: Store, dimension: int) -> Index:
-    """Make the index of all passages."""
+def _made(store: Reader, dimension: int) -> Index:
+    """Return a new index of all passages."""
     ids = store.ids()
     if len(ids) <= faiss_index.EXACT_UP_TO:
         return _with(faiss_index.exact(dimension), store, ids)
@@ -278,7 +278,7 @@ def _made(store: Store, dimension: int) -> Index:
     return _with(faiss_index.approximate(len(ids), store.vectors(sample.tolist())), store, ids)
 
 
-def _with(index: Index, store: Store, ids: NDArray[np.int64]) -> Index:
+def _with(index: Index, store: Reader, ids: NDArray[np.int64]) -> Index:
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
         index.add_with_ids(store.vectors(chunk.tolist()), chunk)
@@ -292,7 +292,7 @@ def _without(index: Index, ids: NDArray[np.int64]) -> Index:
 
 
 def _read_header(path: Path) -> _Header | None:
-    """Give what the file says of itself, or None where that cannot be; its content is not looked at."""
+    """Return what the file says of itself, without a look at its content; None where it is missing, cut or not ours."""
     try:
         with path.open("rb") as file:
             magic, line = file.read(len(_MAGIC) + 64), file.readline(_LONGEST_HEADER)
@@ -312,7 +312,7 @@ def _parsed(line: bytes) -> _Header:
 
 
 def _read(path: Path) -> tuple[Index, _Header] | None:
-    """Give what the file holds, or None where it is missing, damaged or not ours: it is only a copy."""
+    """Return what the file holds; None where it is missing, damaged or not ours, which does no harm: it is only a copy."""
     try:
         content = path.read_bytes()
         body = len(_MAGIC) + 64
@@ -337,8 +337,8 @@ def _pieces(index: Index, made_of: _Origin, *, last: int) -> list[bytes | memory
 
 
 def _publish(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
-    """Replace a file so that a crash at any moment leaves the old or the new one whole."""
-    temporary = path.with_suffix(".tmp")  # one name: the store's lock admits one writer, and the next run reuses a leftover
+    """Replace a file so that a crash at any moment leaves the old one or the new one, whole."""
+    temporary = path.with_suffix(".tmp")  # always the same: there is one writer at a time, and a leftover is overwritten
     try:
         with temporary.open("wb") as file:
             file.writelines(pieces)

@@ -22,7 +22,7 @@ LEAST = 0.001  # places with a smaller probability are not kept
 
 
 class Checker:
-    """A :class:`rag.types.Finder` and a :class:`rag.types.Verifier` that share one network."""
+    """A :class:`rag.protocols.Finder` and a :class:`rag.protocols.Verifier` that share one network."""
 
     def __init__(self, weights: Path, folder: Path) -> None:
         """Load the encoder in ``folder`` with the trained ``weights`` over it, in bf16 where the CPU computes in it.

@@ -20,7 +20,7 @@ BATCH = 32
 
 
 class SentenceEncoder:
-    """An :class:`rag.types.Encoder` over sentence-transformers (Reimers and Gurevych 2019, arXiv:1908.10084)."""
+    """An :class:`rag.protocols.Encoder` over sentence-transformers (Reimers and Gurevych 2019, arXiv:1908.10084)."""
 
     def __init__(self, folder: Path) -> None:
         """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import ModelDamaged
 from rag.models.runtime import needed, offline_libraries, working_dtype
-from rag.types import Written
+from rag.protocols import Written
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -30,7 +30,7 @@ DOUBTFUL = 3
 
 
 class CausalGenerator:
-    """A :class:`rag.types.Generator` over transformers: greedy, with prompt-lookup decoding, one reply at a time."""
+    """A :class:`rag.protocols.Generator` over transformers: greedy, with prompt-lookup decoding, one reply at a time."""
 
     def __init__(self, folder: Path, *, probe: Path | None = None) -> None:
         """Load the weights of ``folder`` in bf16 where the CPU computes in it, else fp32, and a probe of its states.

@@ -21,7 +21,7 @@ from rag.types import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.types import Document
 
 PASSAGES = 50  # a quote that left its place is looked for in this many passages, those with the most words in common
@@ -86,7 +86,7 @@ def read_citations(content: bytes) -> list[Cited]:
     return citations
 
 
-def verify(citations: Iterable[Cited], store: Store) -> Iterator[Verified]:
+def verify(citations: Iterable[Cited], store: Reader) -> Iterator[Verified]:
     """Yield what has become of each citation; all are looked up in the same committed state of the index."""
     with store.snapshot():
         held: dict[str, list[str]] = {}  # sources by hash
@@ -112,13 +112,13 @@ def _found_elsewhere(cited: Cited, here: Sequence[Document], others: Sequence[Do
     return Verified(cited, Standing.CHANGED if near else Standing.GONE, near)
 
 
-def _alike(store: Store, cited: Cited) -> list[Document]:
+def _alike(store: Reader, cited: Cited) -> list[Document]:
     found = store.search_text(words(cited.span.quote[:LONGEST]), top_k=PASSAGES)
     documents = [passage.document for passage in store.passages([i for i, _ in found]).values()]
     return list({document.source: document for document in documents}.values())
 
 
-def _documents(store: Store, sources: Iterable[str]) -> list[Document]:
+def _documents(store: Reader, sources: Iterable[str]) -> list[Document]:
     return [passages[0].document for source in sources if (passages := store.embedded(source)[0])]
 
 

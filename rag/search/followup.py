@@ -1,8 +1,8 @@
-"""What a reader asks: checked, and understood with the questions before it.
+"""Check what a reader asks, and understand it with the questions before it.
 
-A question that leans on the chat is made to stand alone by rule. Where the one before names a single thing, that thing takes
-the place of the pronoun; else the one before is added in brackets. What the assistant said is never read: it could carry a
-mistake on.
+A question that leans on the chat is made to stand alone by rule. Where the question before names one thing or person that fits
+the pronoun, its name replaces the pronoun; else the question before is added in brackets. What the assistant said is never
+read: it could carry a mistake on.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from rag.errors import UsageError
-from rag.text.terms import content_terms
-from rag.text.words import STOP_WORDS, names, words
+from rag.search.leaning import ASKS_FOR_THING, leans, points_back
+from rag.text.words import STOP_WORDS, is_land, names, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,28 +20,34 @@ if TYPE_CHECKING:
     from rag.types import Message
 
 MAX_QUESTION_CHARS = 2000
-TURNS_READ = 4  # questions back, when each leans on the one before
-JOINERS = "\u200c\u200d"  # invisible, and part of words in Persian, Urdu and Hindi, and of emoji
+TURNS_READ = 4  # so many earlier questions are read when each leans on the one before
+JOINERS = "\u200c\u200d"  # invisible characters that belong to words in Persian, Urdu and Hindi, and to emoji
 
-# What may make a question depend on the one before it.
-BEGINS_LEANING = re.compile(r"(?:and|but|so|what about|how about)\b", re.IGNORECASE)
-PRONOUN = re.compile(r"\b(?:he|she|it(?! true)|they|him|her|them|his|hers|its|their)\b", re.IGNORECASE)
-ONE_THING = {
-    "it": "{}",
-    "its": "{}'s",
-    "he": "{}",
-    "him": "{}",
-    "she": "{}",
-    "his": "{}'s",
-}  # "them" and "her" are left as they are
-# "Ahsan Iqbal", "the United States"; with a noun, where the name alone would be of a place: "the Taizhou expo".
+# Pronouns that the name of a single thing or person may replace. "Them", "their" and "her" are left as they are.
+OF_A_THING = {"it": "{}", "its": "{}'s"}
+OF_A_PERSON = {"he": "{}", "him": "{}", "she": "{}", "his": "{}'s"}
+# "Ahsan Iqbal", "the United States"; with its noun where the name alone would mean a place: "the Taizhou expo".
 NAMED = re.compile(
     r"(?:\b(?P<the>the) )?\b(?P<name>[A-Z][\w’'-]*(?P<more>(?:(?: of(?: the)?)? [A-Z][\w’'-]*)*))(?P<noun> [a-z]+)?"
+)
+# A name behind one of these says where or whose: "the mayor of Paris" is not Paris.
+BEFORE_PLACE = re.compile(
+    r"\b(?:in|of|at|near|from|off|to|for|against|with|by|on|around|outside|inside)(?: the)? $", re.IGNORECASE
+)
+WHO_IS = re.compile(r"who(?:['’]s| is| was) ", re.IGNORECASE)
+ASKS_FOR_PERSON = re.compile(r"^(?:\w+ )?(?:who|whom|whose|which)\b", re.IGNORECASE)
+# A name with one of these words is of an organisation, a place or a work: "she" does not stand for it.
+OF_NO_PERSON = frozenset(
+    "the new north south east west port san saint st lake mount mt cape fort los las el great upper lower united national "
+    "international bank motors motor city university college school company group corporation corp inc ltd plc party court "
+    "ministry council union club airlines airways air railways power energy steel oil gas street road river sea island islands "
+    "bridge canal park valley republic kingdom states church hospital museum festival cup games league prize award times post "
+    "expo fair bay beach hotel tower airport station county state government parliament army navy police news media".split()
 )
 
 
 def check_question(question: str) -> str:
-    """Give the question without surrounding space and control characters.
+    """Return the question without surrounding space and control characters.
 
     :raises UsageError: it is no text, holds no letter or digit, or is longer than ``MAX_QUESTION_CHARS``.
     """
@@ -61,7 +67,7 @@ def is_turn(turn: object) -> bool:
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:
-    """Give a question that can be understood without the chat.
+    """Return a question that can be understood without the chat.
 
     :raises UsageError: ``history`` is no chat.
     """
@@ -72,33 +78,54 @@ def standalone(question: str, history: Sequence[Message]) -> str:
 
 
 def _standalone(question: str, asked: Sequence[str]) -> str:
-    if not asked or not _leans(question):
+    if not asked or not leans(question):
         return question
     try:
         before = _standalone(check_question(asked[-1][:MAX_QUESTION_CHARS]), asked[:-1])
     except UsageError:  # it was none
         return question
-    pronouns = PRONOUN.findall(question)
-    thing = _only_thing(before)
-    if thing and len(pronouns) == 1 and (form := ONE_THING.get(pronouns[0].lower())):
-        return PRONOUN.sub(lambda _: form.format(thing), question)
+    back = points_back(question)
+    form = _replacement(before, back[0][0].lower()) if len(back) == 1 else ""
+    if form:
+        return f"{question[: back[0].start()]}{form}{question[back[0].end() :]}"
     return f"{question} (asked after: {before[:MAX_QUESTION_CHARS]})"
 
 
-def _leans(question: str) -> bool:
-    """Say whether a question needs the one before it: a pronoun that no name comes before, an opening "and", or no content."""
-    pronoun = PRONOUN.search(question)
-    named = bool(pronoun and names(question[: pronoun.start()]))
-    return bool(BEGINS_LEANING.match(question)) or bool(pronoun and not named) or not content_terms(question)
+def _replacement(before: str, pronoun: str) -> str:
+    """Return the one thing that the question before names, in the form of a pronoun; empty where it may not fit."""
+    named = _only_name(before)
+    if not named:
+        return ""
+    name, position = named
+    is_person = _is_person(before, name, position)
+    if pronoun in OF_A_PERSON:
+        return OF_A_PERSON[pronoun].format(name) if is_person else ""
+    fits = not is_person and not BEFORE_PLACE.search(before[:position]) and not ASKS_FOR_THING.match(before)
+    return OF_A_THING[pronoun].format(name) if fits and pronoun in OF_A_THING else ""
 
 
-def _only_thing(question: str) -> str:
-    """Give the one thing that a question names, empty when it names none or several."""
+def _is_person(question: str, name: str, position: int) -> bool:
+    """Say whether "he" or "she" may stand for a name: a person's, in a question that does not ask for another person."""
+    if WHO_IS.fullmatch(question[:position]):
+        return OF_NO_PERSON.isdisjoint(words(name))
+    said = name.split()
+    return (
+        len(said) > 1
+        and all(word[0].isupper() and not word.isupper() for word in said)
+        and OF_NO_PERSON.isdisjoint(words(name))
+        and not any(is_land(word) for word in words(name))
+        and not BEFORE_PLACE.search(question[:position])
+        and not ASKS_FOR_PERSON.search(question)
+    )
+
+
+def _only_name(question: str) -> tuple[str, int] | None:
+    """Return the one thing that a question names, and where; None where it names none or several."""
     named = names(question)
-    things = set()
+    found: dict[str, int] = {}
     for match in NAMED.finditer(question):
         if named.isdisjoint(words(match["name"])):
             continue  # the first word of a sentence
         noun = match["noun"] if match["noun"] and not match["more"] and match["noun"].strip() not in STOP_WORDS else ""
-        things.add(f"the {match['name']}{noun}" if match["the"] else match["name"])
-    return things.pop() if len(things) == 1 else ""
+        found.setdefault(f"the {match['name']}{noun}" if match["the"] else match["name"], match.start())
+    return next(iter(found.items())) if len(found) == 1 else None

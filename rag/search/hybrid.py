@@ -1,4 +1,4 @@
-"""A question to passages: dense and lexical search, fused by rank, copies collapsed (``rag.search.copies``)."""
+"""A question becomes passages: search by vectors and by words, fused by rank, each wording once (``rag.search.copies``)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rag.index.store import Store
-    from rag.types import Encoder, Scope
+    from rag.index.reader import Reader
+    from rag.protocols import Encoder
+    from rag.types import Scope
 
-CANDIDATES = 50  # of each search; deeper lists change no fused rank that is read
-RRF_K = 60  # Cormack, Clarke and Büttcher 2009
-DEEPEST = 3200  # of each search, where copies fill the lists: an article that lies there 100 times has some 800 passages
+CANDIDATES = 50  # hits that each search contributes; deeper lists change no fused rank that is read
+RRF_K = 60  # as in Cormack, Clarke and Büttcher 2009
+DEEPEST = 3200  # hits of each search at most, where copies fill the lists: 100 copies of an article have some 800 passages
 
 
 class HybridRetriever:
-    """A :class:`rag.types.Retriever` over an open store; follows what is committed while it is open."""
+    """A :class:`rag.protocols.Retriever` over an open store; follows what is committed while it is open."""
 
-    def __init__(self, store: Store, folder: Path, encoder: Encoder) -> None:
+    def __init__(self, store: Reader, folder: Path, encoder: Encoder) -> None:
         """Load the vectors of the index in ``folder``.
 
         :raises IndexMismatch: another encoder made the index.
@@ -38,7 +39,7 @@ class HybridRetriever:
         self._vectors = Vectors.load(store, folder)
 
     def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
-        """Give at most ``top_k`` hits from the articles of the scope, best first, from one committed state of the index.
+        """Return at most ``top_k`` hits from the articles of the scope, best first, from one committed state of the index.
 
         Where copies fill the lists, they are made longer until the hits are enough.
         """
@@ -55,7 +56,7 @@ class HybridRetriever:
         return hits[:top_k]
 
     def _candidates(self, question: str, vector: NDArray[np.float32], depth: int, among: NDArray[np.int64] | None) -> list[Hit]:
-        """Give the best ``depth`` hits, of lists as long; only those ``among`` the ids, if any are given."""
+        """Return the best ``depth`` hits, of lists as long; only those ``among`` the ids, if any are given."""
         if among is None:
             dense = self._vectors.search(vector, depth)
         else:

@@ -17,14 +17,15 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from rag.text.newspage import MONTHS
+from rag.text.dates import MONTHS
 from rag.text.quantities import SMALL
 from rag.types import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from rag.types import Hit, Retriever, Scope
+    from rag.protocols import Retriever
+    from rag.types import Hit, Scope
 
     Period = tuple[date, date]  # the first and the last day
 
@@ -204,7 +205,7 @@ def remark(asked: Asked, hits: Sequence[Hit]) -> str:
 
 
 class DatedRetriever:
-    """A :class:`rag.types.Retriever` over another one, which takes account of the time that a question names."""
+    """A :class:`rag.protocols.Retriever` over another one, which takes account of the time that a question names."""
 
     def __init__(self, retriever: Retriever, today: Callable[[], date] = date.today) -> None:
         self._retriever = retriever

@@ -1,7 +1,7 @@
-"""Hits -> hits in a better order: those in which an answer is found come first.
+"""Puts hits into a better order: those in which an answer is found come first.
 
-What the finder says is one more ranking, fused by reciprocal rank with the one that the hits come in. It counts for half: the
-finder was trained on encyclopedias, and on texts of another kind its word is worth less than the searches' (``benchmarks/``).
+What the finder says is one more ranking, fused by reciprocal rank with the order of the hits. It counts for half, because the
+finder was trained on encyclopedias, and on other kinds of text it is less reliable than the searches (``benchmarks/``).
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from rag.types import EVERYTHING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rag.index.store import Store
-    from rag.types import Encoder, Finder, Hit, Retriever, Scope
+    from rag.index.reader import Reader
+    from rag.protocols import Encoder, Finder, Retriever
+    from rag.types import Hit, Scope
 
-READ = 20  # hits that are looked at, about 15 ms each; from further down few could rise among the eight that are read
-WEIGHT = 0.5  # of the finder's ranking; at 1 it costs multi-hop questions about news 2 hits in a hundred among the first four
+READ = 20  # hits that the finder looks at, about 15 ms each; from further down few could rise among the eight that are read
+# The weight of the finder's ranking. At 1, multi-hop questions about news lose 2 hits in a hundred among the first four.
+WEIGHT = 0.5
 
 
-def retriever_over(store: Store, folder: Path, encoder: Encoder, finder: Finder | None) -> Retriever:
+def retriever_over(store: Reader, folder: Path, encoder: Encoder, finder: Finder | None) -> Retriever:
     """Search an open index in every way there is; without a ``finder`` the hits stay as the searches rank them."""
     retriever = DatedRetriever(HybridRetriever(store, folder, encoder))
     return RerankingRetriever(retriever, finder) if finder else retriever
 
 
 class RerankingRetriever:
-    """A :class:`rag.types.Retriever` over another, with a finder."""
+    """A :class:`rag.protocols.Retriever` over another, with a finder."""
 
     def __init__(self, retriever: Retriever, finder: Finder) -> None:
         self._retriever = retriever
         self._finder = finder
 
     def retrieve(self, question: str, *, top_k: int, scope: Scope = EVERYTHING) -> list[Hit]:
-        """Give at most ``top_k`` hits from the articles of the scope, best first, each with what was found in it."""
+        """Return at most ``top_k`` hits from the articles of the scope, best first, each with what was found in it."""
         hits = self._retriever.retrieve(question, top_k=max(READ, top_k), scope=scope)
         found = self._finder.find(question, [hit.passage.headed for hit in hits])
         places = sorted(range(len(hits)), key=lambda i: -found[i].probability)

@@ -34,7 +34,7 @@ leu                | MDL | lei
 lev                | BGN | leva
 dinar              | RSD KWD BHD IQD JOD LYD DZD TND MKD | dinars
 dirham             | AED | dirhams
-riyal              | SAR QAR OMR IRR YER | riyals rial rials
+riyal              | SAR QAR OMR YER | riyals rial rials
 shekel             | ILS ₪ | shekels
 lira               | TRL ₺ | liras lire
 ruble              | RUB BYN ₽ | rubles rouble roubles

@@ -15,8 +15,8 @@ bhutan bhutanese | bolivia bolivian | bosnia bosnian bosniak | herzegovina herze
 botswana botswanan motswana batswana | brazil brazilian brasil | brunei bruneian | bulgaria bulgarian
 burkina burkinabe burkinabé | burundi burundian | cambodia cambodian khmer | cameroon cameroonian | canada canadian
 verde verdean | chad chadian | chile chilean | china chinese | colombia colombian | comoros comorian | congo congolese
-costa rica rican | croatia croatian croat | cuba cuban | cyprus cypriot | czechia czech | denmark danish dane
-djibouti djiboutian | dominica dominican | dominican | timor timorese | ecuador ecuadorian ecuadorean | egypt egyptian
+rica rican | croatia croatian croat | cuba cuban | cyprus cypriot | czechia czech | denmark danish dane
+djibouti djiboutian | dominica dominican | timor timorese | ecuador ecuadorian ecuadorean | egypt egyptian
 salvador salvadoran salvadorean salvadorian | eritrea eritrean | estonia estonian | eswatini swazi swaziland
 ethiopia ethiopian | fiji fijian | finland finnish finn | france french frenchman frenchmen frenchwoman | gabon gabonese
 gambia gambian | georgia georgian | germany german | ghana ghanaian | greece greek hellenic | grenada grenadian
@@ -27,7 +27,7 @@ jordan jordanian | kazakhstan kazakh kazakhstani | kenya kenyan | kiribati | kor
 kuwait kuwaiti | kyrgyzstan kyrgyz | laos laotian lao | latvia latvian | lebanon lebanese | lesotho basotho mosotho
 liberia liberian | libya libyan | liechtenstein liechtensteiner | lithuania lithuanian
 luxembourg luxembourger luxembourgish | madagascar malagasy | malawi malawian | malaysia malaysian | maldives maldivian
-mali malian | malta maltese | marshallese marshall | mauritania mauritanian | mauritius mauritian | mexico mexican
+mali malian | malta maltese | mauritania mauritanian | mauritius mauritian | mexico mexican
 micronesia micronesian | moldova moldovan | monaco monegasque monacan | mongolia mongolian mongol | montenegro montenegrin
 morocco moroccan | mozambique mozambican | myanmar burma burmese | namibia namibian | nauru nauruan | nepal nepali nepalese
 netherlands dutch holland dutchman dutchmen dutchwoman | zealand zealander | nicaragua nicaraguan | niger nigerien

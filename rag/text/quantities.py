@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.text.currencies import CURRENCIES, CURRENCY_SIGNS, CURRENCY_WORDS, DOUBTFUL, DOUBTFUL_BELOW, UNIT_WORDS
-from rag.text.words import content_words, stem
+from rag.text.words import STOP_WORDS, content_words, stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +32,12 @@ SMALL = {
 POWERS = {"thousand": 3, "lakh": 5, "million": 6, "crore": 7, "billion": 9, "trillion": 12}
 _SHORT_SCALES = {"mn": "million", "mln": "million", "bn": "billion", "bln": "billion", "tn": "trillion", "trn": "trillion"}
 SCALES = {form: word for word in POWERS for form in (word, f"{word}s")} | _SHORT_SCALES
+MAX_GLUED = 2  # digits: "GBP1" and "SYP22" are genes, "GBP500" is a price
 PRICED_SCALES = {"k": "thousand", "m": "million", "b": "billion"}  # "$5m": without a sign these may be metres
 
 GROUPED = re.compile(r"\d{1,3}(?:,\d{2,3})+(?:\.\d+)?")
-DIGITS = r"\d+(?:[.,]\d+|[\u00a0\u2009\u202f]\d{3}(?!\d))*"
+# Thin and no-break spaces part thousands; a plain space does only before "000", since it may part two numbers.
+DIGITS = r"\d+(?:[.,]\d+|[\u00a0\u2009\u202f]\d{3}(?!\d)| 000(?!\d))*"
 MULTIPLIERS = "|".join(("hundred", "dozen", *POWERS))
 BEGINS = rf"(?:[hH](?i:alf an?)|[aA]n?)(?= (?i:{MULTIPLIERS})\b)"  # "half a million", "a dozen"
 # By first letters, each in both cases: this scans a text in half the time of plain alternatives that ignore the case.
@@ -52,6 +54,7 @@ ORDINAL_WORD = re.compile(  # "twenty-first" and "hundred and first", but "five-
     rf"(?:(?<=ty)-(?:{_TO_NINTH})|(?<=undred|ousand) and (?:{_TO_NINETIETH})|[ -](?:hundredth|thousandth|millionth))\b",
     re.IGNORECASE,
 )
+SHARE_OF = re.compile(r"\b(?:quarter|third|half|fifth|tenth)s? of $", re.IGNORECASE)  # "a quarter of a million"
 BETWEEN = re.compile(r"\bbetween $", re.IGNORECASE)
 SIGN = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]{0,3}\.?|[^\W\d_]{0,3}[^\w\s.,;:()])\s?$")
 SIGN_AFTER = re.compile(r"\s?([€$£¥₹₽₺₴₩]|zł)(?!\s?\d)")
@@ -59,6 +62,7 @@ NEXT_WORD = re.compile(r"[\s-]?([^\W\d_]+)")
 PER_CENT = re.compile(r"\s?(?:%|per\s?cent\b)", re.IGNORECASE)
 SQUARE = re.compile(r"[\s-](?:square|sq\.?)(?=[\s-])", re.IGNORECASE)
 COUNTRY = re.compile(r"[\s-]((?:[A-Z][\w.]*[ -]){1,2})(?=[a-z])")  # the United States and others, before their currency
+THING = re.compile(r" ([a-z]+)")
 THINGS = re.compile(r"(?! per)(?:[ -][a-z]+){1,3}")
 HOME = {"dollar": frozenset(("us", "american", "")), "pound": frozenset(("british", "uk", ""))}
 
@@ -185,11 +189,14 @@ def _of_digits(text: str, match: re.Match[str]) -> Quantity:
     sign = _currency_before(text, start)
     scale, after = _scale(text, end, priced=bool(sign))
     written = _plain(match[0])
-    unit = _unit_after(text, after, written, scale)
+    glued = start > 0 and text[start - 1].isalpha()
+    if glued and sign and not scale and len(written) <= MAX_GLUED:
+        sign = ""
+    unit = sign or ("" if glued else _unit_after(text, after, written, scale))
     is_year = not scale and bool(YEAR.fullmatch(match[0])) and match[0] >= "1600"  # 1500 acres, and in 1620 ships left
     stands_alone = not start or not (text[start - 1].isalnum() or text[start - 1] in "_.,")
     counts = _counts(text, after) if stands_alone and not is_year else ""
-    return Quantity(start, after, written, scale, sign or unit, counts, False, bool(ORDINAL.match(text, end)))
+    return Quantity(start, after, written, scale, unit, counts, False, bool(ORDINAL.match(text, end)))
 
 
 def _of_words(text: str, start: int) -> tuple[int, Quantity | None]:
@@ -205,7 +212,7 @@ def _of_words(text: str, start: int) -> tuple[int, Quantity | None]:
         following = group.match(text, joined.end()) if joined else None
         smaller = following and POWERS.get((following["scale"] or "").lower(), 0) < POWERS[groups[-1][1]]
         match = following if smaller and following and not following["begins"] else None
-    if not groups or ORDINAL_WORD.match(text, end):
+    if not groups or ORDINAL_WORD.match(text, end) or SHARE_OF.search(text, max(0, start - 12), start):
         return end, None
     value, scale = groups[0]
     if len(groups) > 1:
@@ -269,12 +276,20 @@ def _unit_after(text: str, position: int, written: str, scale: str) -> str:
     said = word[1].lower()
     if said in UNIT_WORDS:
         return f"square {UNIT_WORDS[said]}" if square else UNIT_WORDS[said]
+    return _currency_after(text, position, word, is_small=not scale and len(written) < len(str(DOUBTFUL_BELOW)))
+
+
+def _currency_after(text: str, position: int, word: re.Match[str], *, is_small: bool) -> str:
+    """Return the currency that the next ``word`` behind a number names, alone or behind its country; empty where none does."""
     if word[1] in CURRENCY_SIGNS:
-        return CURRENCY_SIGNS[word[1]]
+        thing = THING.match(text, word.end())
+        names_a_thing = word.start(1) == position or (thing and thing[1] not in STOP_WORDS)  # "163 CAD patients"
+        return "" if names_a_thing else CURRENCY_SIGNS[word[1]]
     country = COUNTRY.match(text, position)
     noun = NEXT_WORD.match(text, country.end()) if country else word
-    currency = CURRENCY_WORDS.get(noun[1].lower(), "") if noun else ""
-    if noun and noun[1].lower() in DOUBTFUL and not scale and len(written) < len(str(DOUBTFUL_BELOW)):
+    said = noun[1].lower() if noun else ""
+    currency = CURRENCY_WORDS.get(said, "")
+    if (said in DOUBTFUL and is_small) or (currency == "pound" and text[position] == "-"):  # "a 200-pound man"
         return ""
     whose = country[1].replace(".", "").strip(" -").lower() if country else ""
     return f"{whose} {currency}" if currency in HOME and whose not in HOME[currency] else currency

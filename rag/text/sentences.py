@@ -1,8 +1,8 @@
 """Text -> paragraphs and sentences, as half-open spans of the text.
 
-Rules of our own, because the spans must be exact and the time linear. Of 299 sentences marked by annotators (HotpotQA, CLAP NQ)
-they find 284; sentencex 280, pysbd 261. 71 KB on one line take pysbd 2.8 s and four times that when doubled, and it drops what
-holds a NUL; here a megabyte takes 0.05 s.
+The rules are our own, because the spans must be exact and the time linear. Of 299 sentences that annotators marked (HotpotQA,
+CLAP NQ) they find 284; sentencex finds 280, pysbd 261. pysbd needs 2.8 s for 71 KB on one line, four times that for twice as
+much, and drops text with a NUL in it; these rules need 0.05 s for a megabyte.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from itertools import pairwise
 
 Span = tuple[int, int]
 
-# A line break inside a sentence: lines of a typewriter's or a mail's width, each as full as its next word allowed.
+# A line break may stand inside a sentence where lines have the width of a typewriter or a mail and no room for the next word.
 MAX_WRAP_WIDTH = 120
 MIN_WRAP_WIDTH = 40
-CONTEXT = 1000  # characters before and after a range in which the other lines of its paragraph are looked for
+CONTEXT = 1000  # the other lines of a paragraph are looked for in so many characters before and after a range
 
 LINE = re.compile(r"[^\n\r\u2028\u2029]+")
 ITEM = re.compile(r"(?:[-*•·⋅‣▪–—]|\(?\d{1,3}[.)]|#{1,6})(?=\s)|[•‣▪]")
 LINK = re.compile(r"https?:|www\.", re.IGNORECASE)
 LINE_END = re.compile(r"[.!?…:;。！？।॥۔؟][\"'”’»)\]」』]*$")
 
-# No look-ahead in here: a failing one makes a run of a million full stops quadratic.
+# No look-ahead here: one that fails makes a run of a million full stops quadratic.
 STOP = re.compile(r"(?P<full>[。！？｡।॥۔؟]+)[”’」』）》\"')\]]*|[.!?…]+(?:\s?''|[\"'”’»)\]])*(?:\[\d{1,3}\])*")
 NEXT_WORD = re.compile(r"\s*[\"'“‘«(\[`¿¡]*(\w{0,20}\.?)")
 LAST_TOKEN = re.compile(r"[\w.&’'-]+$")
@@ -41,7 +41,7 @@ STARTERS = frozenset(
 
 
 def paragraphs(text: str, start: int = 0, end: int | None = None) -> list[Span]:
-    """Give the lines of ``text[start:end]``, trimmed, with hard-wrapped ones joined; blank lines are left out."""
+    """Return the lines of ``text[start:end]`` as spans, trimmed, with hard-wrapped lines joined and without blank ones."""
     lines = _lines(text, start, len(text) if end is None else end)
     joined: list[Span] = []
     for block in _blocks(text, lines):
@@ -56,7 +56,7 @@ def paragraphs(text: str, start: int = 0, end: int | None = None) -> list[Span]:
 
 
 def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
-    """Give the sentences of ``text[start:end]`` as spans of ``text``, in order and trimmed; only whitespace is left out.
+    """Return the sentences of ``text[start:end]`` as spans of ``text``, in order and trimmed; only whitespace is left out.
 
     A line that stands by itself (a headline, a list item) is a sentence.
     """
@@ -66,14 +66,14 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> list[Span]:
 
 
 def _with_context(text: str, start: int, end: int) -> Span:
-    """Widen a range to whole lines around it: a hard-wrapped paragraph is known by several."""
+    """Widen a range to whole lines around it: it takes several to recognize a hard-wrapped paragraph."""
     first = text.find("\n", start - CONTEXT, start) if start > CONTEXT else 0
     last = text.rfind("\n", end, end + CONTEXT) if end + CONTEXT < len(text) else len(text)
     return first if first >= 0 else start, last if last >= 0 else end
 
 
 def trimmed(text: str, start: int, end: int) -> Span:
-    """Take the blanks off both ends of a span; of a blank one nothing is left (``start == end``)."""
+    """Return a span without the blanks at both ends; a blank span becomes empty (``start == end``)."""
     words = text[start:end].lstrip()
     start = max(start, end - len(words))
     return start, start + len(words.rstrip())
@@ -85,7 +85,7 @@ def _lines(text: str, start: int, end: int) -> list[Span]:
 
 
 def _blocks(text: str, lines: list[Span]) -> list[list[Span]]:
-    """Group lines that no blank line parts."""
+    """Group the lines that follow each other without a blank line between them."""
     blocks: list[list[Span]] = []
     for line in lines:
         if blocks and text.count("\n", blocks[-1][-1][1], line[0]) <= 1:
@@ -108,7 +108,7 @@ def _is_wrapped(text: str, block: list[Span]) -> bool:
 
 
 def _continues(text: str, previous: Span, line: Span) -> bool:
-    """Say whether ``line`` goes on with the sentence of ``previous``."""
+    """Say whether ``line`` continues the sentence of ``previous``."""
     (a, b), (c, d) = previous, line
     return (
         b - a >= MIN_WRAP_WIDTH
@@ -123,7 +123,7 @@ def _begins_anew(text: str, start: int, end: int) -> bool:
 
 
 def split_paragraph(text: str, start: int, end: int) -> list[Span]:
-    """Give the sentences of one of ``paragraphs``."""
+    """Return the sentences of one paragraph, a span that ``paragraphs`` returned."""
     spans = []
     first = start
     for stop in STOP.finditer(text, start, end):

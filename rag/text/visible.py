@@ -1,4 +1,4 @@
-r"""Characters that steer a reader's screen and are not seen: what each way of showing text does with them.
+r"""Show text without the unseen characters that steer a reader's screen, each way of showing it by its own rule.
 
 Article text, file names and questions are data. A control character, an override of the reading direction or half of a
 surrogate pair in them must not reach a terminal, a page or a program as what it is.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from html import escape
 
-_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1, but for tab and line feed
+_CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 and C1, except tab and line feed
 _DIRECTIONS = "\u202a-\u202e\u2066-\u2069"  # embeddings, overrides and isolates
-_MARKS = "\u061c\u200e\u200f"  # of direction: a page needs them in Arabic and Hebrew text, and shows them rightly
+_MARKS = "\u061c\u200e\u200f"  # direction marks: a page needs them in Arabic and Hebrew text, and shows them rightly
 _SEPARATORS = "\u2028\u2029"  # some readers end a line there
-_HALVES = "\ud800-\udfff"  # of surrogate pairs: no encoding takes them
+_HALVES = "\ud800-\udfff"  # halves of surrogate pairs: no encoding takes them
 _TAGS = "\U000e0000-\U000e007f"
 _FORMATS = "\ufeff\ufff9-\ufffb"
 
@@ -21,7 +21,7 @@ _ON_A_PAGE = re.compile(f"[{_CONTROLS}{_DIRECTIONS}{_HALVES}{_TAGS}]")
 _ON_A_TERMINAL = re.compile(f"[{_CONTROLS}{_DIRECTIONS}{_MARKS}{_SEPARATORS}{_FORMATS}{_HALVES}]")
 _IN_JSON = re.compile(f"[\x7f-\x9f{_DIRECTIONS}{_MARKS}{_SEPARATORS}{_HALVES}]")
 # What a reader of an article does not see, the model does not read: soft hyphens, zero-width spaces, bidirectional controls,
-# variation selectors but the one of emoji, tags. The joiners U+200C and U+200D stay: scripts and emoji need them.
+# tags, and variation selectors except the one of emoji. The joiners U+200C and U+200D stay: scripts and emoji need them.
 _UNSEEN = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0e\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )

@@ -1,6 +1,6 @@
-"""What a text is about, as far as words can tell: its content words, numbers and names, in forms that compare.
+"""The words and names of a text, in forms that compare: stems, content words, names of lands and their people.
 
-English stop words and stems; other languages pass through as plain words. Pure functions, no state but a stemmer's.
+Stop words and stems are English; words of other languages stay as they are. The functions are pure; only the stemmer has state.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STOP_WORDS = frozenset(
     "was we were what when where which while who whom whose why will with would you your "
     "according article articles many much name give please know".split()
 )
-# Which way a thing went: what stands on the two sides of a line cannot both be so.
+# Words that say which way a thing went: a word left of the bar and one right of it cannot both be true.
 _OPPOSED = """
     rise rose risen increase grow grew grown climb gain surge soar jump up | fall fell fallen decrease drop plunge shrink down
     higher larger bigger more longer | lower smaller fewer less shorter
@@ -65,7 +65,7 @@ _stemmer = snowballstemmer.stemmer("english")
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """Give the Snowball stem of a lower-case word (Porter 2)."""
+    """Return the Snowball stem of a lower-case word (Porter 2)."""
     return str(_stemmer.stemWord(word))
 
 
@@ -84,17 +84,17 @@ POLES = {
 
 
 def words(text: str) -> list[str]:
-    """Give the words of a text in lower case, hyphens and apostrophes parting them: ``four-day`` is two, ``U.S.`` is us."""
+    """Return the words of a text in lower case, cut at hyphens and apostrophes: ``four-day`` is two, ``U.S.`` is us."""
     return [part for match in WORD.finditer(text) for part in _parts(match[0]) if part]
 
 
 def content_words(text: str) -> list[str]:
-    """Give the words that are no stop words, in order; single letters only where they are digits."""
+    """Return the words that are no stop words, in order; of single ASCII characters only the digits."""
     return [w for w in words(text) if w not in STOP_WORDS and (len(w) > 1 or not w.isascii() or w.isdigit())]
 
 
 def names(text: str) -> frozenset[str]:
-    """Give the capitalised words of a text in lower case.
+    """Return the capitalised words of a text in lower case.
 
     A word that begins a sentence counts when the next one is capitalised too, or when it holds a second capital (``BYD``).
     """
@@ -112,12 +112,12 @@ def names(text: str) -> frozenset[str]:
 
 
 def full_names(text: str) -> list[str]:
-    """Give the runs of two and more capitalised words: ``Taizhou International Expo``."""
+    """Return the runs of two and more capitalised words: ``Taizhou International Expo``."""
     return CAPITALISED_RUN.findall(text)
 
 
 def initials(text: str) -> frozenset[str]:
-    """Give what two to five content words in a row abbreviate to: ``gwm`` for Great Wall Motors."""
+    """Return what two to five content words in a row abbreviate to: ``gwm`` for Great Wall Motors."""
     firsts = "".join(w[0] for w in content_words(text) if w[0].isalpha())
     return frozenset(firsts[i : i + n] for n in range(2, 6) for i in range(len(firsts) - n + 1))
 
@@ -126,6 +126,11 @@ def initials(text: str) -> frozenset[str]:
 def _lands_of(word: str) -> frozenset[int]:
     """Return the lines of the table of lands that a word or its stem stands on."""
     return LANDS_OF.get(word, frozenset()) | LANDS_OF.get(stem(word), frozenset())
+
+
+def is_land(word: str) -> bool:
+    """Say whether a lower-case word names a country, a well-known land or city, or its people."""
+    return bool(_lands_of(word))
 
 
 def same_name(one: str, other: str) -> bool:

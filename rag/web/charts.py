@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
     from rag.types import Passage
 
 DRAWN = 600  # the most passages on the map: they take 1.3 to 2.2 s beside other work; 1,500 take 5 and hide one another
@@ -169,7 +169,7 @@ def passage_map(passages: Sequence[Passage], places: NDArray[np.float32]) -> str
     )
 
 
-def collection_map(store: Store) -> str:
+def collection_map(store: Reader) -> str:
     """Draw the passages of an index; of more than ``DRAWN``, draw so many that are evenly spread over it."""
     with store.snapshot():
         ids = store.ids()
@@ -179,6 +179,6 @@ def collection_map(store: Store) -> str:
     return passage_map(list(passages.values()), layout(vectors))
 
 
-def pictures(store: Store) -> str:
+def pictures(store: Reader) -> str:
     """Draw the articles of an index on a time line, and its passages on a map."""
     return timeline([listing.published for listing in store.documents()]) + collection_map(store)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rag.index.store import Store
+    from rag.index.reader import Reader
 
 PASSAGES = 300  # so many are looked at, the first of the index
 
@@ -17,7 +17,7 @@ PASSAGES = 300  # so many are looked at, the first of the index
 _NAME = re.compile(r"(?<=[a-z,] )(?:the )?[A-Z]\w*[a-z](?: [A-Z]\w*[a-z]){1,4}(?![\w-])(?! [A-Z(])")
 
 
-def example_questions(store: Store, *, count: int = 3) -> Sequence[str]:
+def example_questions(store: Reader, *, count: int = 3) -> Sequence[str]:
     """Make at most ``count`` questions about the names that come up most, each from another document."""
     passages = store.passages(store.ids(most=PASSAGES).tolist()).values()
     named = Counter((name, passage.document.source) for passage in passages for name in _NAME.findall(passage.text))

@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import secrets
-import stat
 import threading
 import unicodedata
 from contextlib import suppress
@@ -21,11 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from rag.errors import CorpusError, UsageError
 from rag.files.folder import IGNORE, find_files, readable, sha256_of
 from rag.files.formats import MAX_BYTES, RESERVED, check_size, suffix_of
+from rag.index.file_state import file_of, look, state_of
 from rag.index.indexer import Summary, files_of, index_folder
 from rag.index.pace import Pace
+from rag.index.reader import Reader
 from rag.index.sqlite_file import replace_durably
-from rag.index.store import FileState, Store
-from rag.types import Encoder, State
+from rag.protocols import Encoder
+from rag.types import State
 from rag.web.loading import problem
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ class Standing(Enum):
     def note(self) -> str:
         """The text that a reader is told; empty when there is nothing to tell."""
         return self.value
+
+
+_STANDINGS = {
+    State.UNCHANGED: Standing.INDEXED,
+    State.CHANGED: Standing.CHANGED,
+    State.MISSING: Standing.MISSING,
+    State.UNKNOWN: Standing.UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class Library:
         self._load_encoder = load_encoder
         self._encoder: CountingEncoder | None = None
         self._starting, self._storing = threading.Lock(), threading.Lock()
-        self.store = Store.open(index)
+        self.store = Reader.open(index)
         self.state = Update()
 
     def close(self) -> None:
@@ -154,15 +163,15 @@ class Library:
         found = self._files(folders)
         files = found or {}
         as_noted = {source: noted_as.state for source, noted_as in noted.items()} | known
-        seen: dict[str, Standing] = {}
+        seen: dict[str, State] = {}
         for listing in sorted(documents, key=lambda listing: listing.published or "", reverse=True):
-            home = _home(listing.source, files)
+            home = file_of(listing.source, files.__contains__)
             if home not in seen:
                 path, noted_as = files.get(home), as_noted.get(home)
-                seen[home] = Standing.UNKNOWN if found is None else _standing(path, noted_as, folders)
-            yield Article(*listing, standing=seen[home])
+                seen[home] = State.UNKNOWN if found is None else state_of(path, noted_as, folders, trust_times=True)
+            yield Article(*listing, standing=_STANDINGS[seen[home]])
         for source, about in noted.items():
-            if about.reason and _home(source, files):
+            if about.reason and file_of(source, files.__contains__):
                 yield Article(source, "", None, 0, 0, Standing.REFUSED, about.reason)
         for source, path in files.items():
             if source not in as_noted:
@@ -207,7 +216,7 @@ class Library:
         files = files_of(folders, self._index)
         path = files.get(source)
         if path is None:
-            home = _home(source, files)
+            home = file_of(source, files.__contains__)
             where = f"lies in {home}; remove that" if home else "has no file any more; update"
             raise UsageError(f"{source} {where}")
         if len(files) == 1:
@@ -257,46 +266,13 @@ class Library:
             self.state = Update(problem=problem(error))
 
 
-def _home(source: str, files: Mapping[str, Path]) -> str:
-    """Give the source of the file that an article is read from: its own, or that of its container; empty without a file."""
-    while source and source not in files:
-        source = source.rpartition("/")[0]
-    return source
-
-
-def _look(path: Path, folders: Sequence[Path]) -> os.stat_result | None:
-    """Look at a file; None where it is none, or a link that leads out of the folders."""
-    now = path.lstat()
-    if stat.S_ISLNK(now.st_mode):
-        at_its_end = path.stat()  # an error where links lead in a circle
-        if any(path.resolve().is_relative_to(folder) for folder in folders):
-            now = at_its_end
-    return now if stat.S_ISREG(now.st_mode) else None
-
-
-def _standing(path: Path | None, noted: FileState | None, folders: Sequence[Path]) -> Standing:
-    """Compare a file with what was noted of it; its bytes are read only where it has another time and the same size."""
-    try:
-        now = _look(path, folders) if path else None
-        if path is None or now is None:
-            return Standing.MISSING
-        if noted is None or now.st_size != noted.size:
-            return Standing.CHANGED
-        same = now.st_mtime_ns == noted.mtime_ns or sha256_of(path) == noted.sha256
-        return Standing.INDEXED if same else Standing.CHANGED
-    except FileNotFoundError:
-        return Standing.MISSING
-    except OSError:
-        return Standing.UNKNOWN
-
-
 def _refusal(path: Path, folders: Sequence[Path]) -> str:
     """Return why an update will pass over a file; empty where only reading the file can tell."""
     try:
-        suffix, now = suffix_of(path.name), _look(path, folders)
+        suffix, now = suffix_of(path.name), look(path, folders)
         if now is None:
             return "no regular file, or a link that leads out of the folder; put a copy there instead"
-        check_size(suffix, now.st_size)
+        check_size(suffix, now.size)
     except CorpusError as error:
         return str(error)
     except OSError as error:

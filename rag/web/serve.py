@@ -1,4 +1,4 @@
-"""Serves the page of an index, closed to everybody but its readers. Nothing of Gradio is imported before a page is served."""
+"""Serves the web page and lets only permitted readers in. Gradio is imported only when a page is served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.request import getproxies
 
 from rag.config import load_config
 from rag.errors import UsageError
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models.cache import installed
 from rag.models.loading import load_encoder
 from rag.web.answering import SharedAssistant
@@ -35,7 +35,7 @@ def launch(*, index: Path, host: str = "127.0.0.1", port: int = 7860, auth: str 
     :raises RagError: there is no index, or the address cannot be used.
     """
     config = load_config(index=index)
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         examples = example_questions(store)
     generators = [model.name for model in installed() if model.role == "generator" and model.state == "ready"]
     prepare()

@@ -19,13 +19,14 @@ from rag.answer import refusal
 from rag.answer.assistant import MAX_NEW_TOKENS, Assistant
 from rag.errors import UsageError
 from rag.index.passages import split
-from rag.index.store import Store
+from rag.index.writer import Writer
 from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
+from rag.protocols import Written
 from rag.search.followup import MAX_QUESTION_CHARS, check_question
 from rag.search.hybrid import HybridRetriever
 from rag.search.reranking import RerankingRetriever
-from rag.types import EVERYTHING, Answer, Message, Options, Scope, Status, Written
+from rag.types import EVERYTHING, Answer, Message, Options, Scope, Status
 
 EXPO = document(
     "expo.txt",
@@ -584,14 +585,14 @@ def real(tmp_path_factory):
     """The seeds, indexed and opened with the real models."""
     encoder = SentenceEncoder(model_folder("all-minilm-l6-v2", "encoder"))
     folder = tmp_path_factory.mktemp("index")
-    with Store.open(folder, writable=True) as store:
-        with store.transaction():
-            store.configure(encoder=encoder.identity, folder="seeds", passage_tokens=160)
+    with Writer.open(folder) as store:
+        with store.transaction() as transaction:
+            transaction.configure(encoder=encoder.identity, folder="seeds", passage_tokens=160)
             for path in sorted((Path(__file__).parents[2] / "seeds").glob("*.txt")):
                 text = path.read_text(encoding="utf-8")
                 d = document(path.name, text, title=text.strip().split("\n")[0][:80])
                 passages = split(d, budget=160, count_tokens=encoder.count_tokens)
-                store.put(d, passages, encoder.encode([p.text for p in passages]), size=len(text), mtime_ns=1)
+                transaction.put(d, passages, encoder.encode([p.text for p in passages]), size=len(text), mtime_ns=1)
         generator = CausalGenerator(model_folder("qwen2.5-coder-0.5b-instruct", "generator"))
         yield Assistant(HybridRetriever(store, folder, encoder), encoder, generator, passages_read=4)
 

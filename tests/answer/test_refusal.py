@@ -12,8 +12,9 @@ from rag.answer.grounding import ground
 from rag.answer.quoting import in_own_words
 from rag.answer.refusal import FITS, decide, missing_words, signals, type_fits
 from rag.answer.statements import Statement, cited_sentences
+from rag.protocols import Written
 from rag.search.reranking import RerankingRetriever
-from rag.types import Hit, Written
+from rag.types import Hit
 
 WRITTEN = Written("", 0.1, known=0.9)
 EXPO = "The Taizhou expo opened on Tuesday, 3 May 2024. It has 2,500 exhibits. Minister Ahsan Iqbal met Umar Saif in Islamabad."

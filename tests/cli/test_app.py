@@ -32,7 +32,7 @@ from rag.cli import app, asking
 from rag.cli.terminal import one_line
 from rag.errors import IndexMissing, ModelMissing, UsageError
 from rag.evaluate.ratings import rate
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.models import loading
 from rag.models.loading import SearchModels
 from rag.search.reranking import WEIGHT
@@ -857,7 +857,7 @@ def slow_tool(*arguments):
 
 def sources():
     try:
-        with Store.open(Path("index")) as store:
+        with Reader.open(Path("index")) as store:
             return set(store.state())
     except IndexMissing:
         return set()

@@ -16,7 +16,7 @@ from indexing import CARS, SHIPS, TRAINS, Interrupted, content, figures, run, se
 from rag.errors import CorpusError
 from rag.files.folder import Note
 from rag.index import indexer
-from rag.index.store import Store
+from rag.index.reader import Reader
 
 
 def put(folder, name, data, *, age=60):
@@ -271,7 +271,7 @@ def test_a_container_that_breaks_or_goes_takes_its_articles_with_it(folder):
     run(folder)
     (folder / "news.zip").unlink()
     assert figures(run(folder)) == {"removed": 1, "unchanged": 1}
-    with Store.open(folder.parent / "index") as store:
+    with Reader.open(folder.parent / "index") as store:
         assert store.noted() == {}
 
 

@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import signal
-import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -17,11 +16,14 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder
 from faults import server, sqlite_library
-from indexing import CARS, SHIPS, TRAINS, content, files, run, set_age, write
+from indexing import CARS, SHIPS, TRAINS, content, edit, files, run, set_age, write
 
 from rag.errors import CorpusError, IndexMissing, StoreError
-from rag.index.store import FILE, Store
+from rag.index.integrity import check
+from rag.index.reader import Reader
+from rag.index.schema import FILE
 from rag.index.vector_file import Vectors
+from rag.index.writer import Writer
 
 LEFT = {FILE, "articles.lock", "vectors.faiss"}  # all that a run leaves behind, whatever happened before it
 
@@ -42,17 +44,10 @@ def update(folder, **options):
     return run(folder, FakeEncoder(16), **options)
 
 
-def change(index, sql):
-    connection = sqlite3.connect(index / FILE)
-    with connection:
-        connection.execute(sql)
-    connection.close()
-
-
 def assert_agrees(index, *, at_least=0):
     """Check that the index is sound: each passage is found by its vector and by its words."""
-    with Store.open(index) as store:
-        assert store.check() == []
+    with Reader.open(index) as store:
+        assert check(store) == []
         assert store.meta().generation >= at_least
         held = Vectors.load(store, index)
         assert len(held) == store.counts().passages
@@ -104,7 +99,7 @@ class Case:
         if scenario != "create":
             update(self.folder)
             if scenario == "mend":
-                change(self.index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
+                edit(self.index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
             shutil.copytree(self.index, self.kept)
         shutil.rmtree(self.folder)
         write(self.folder, AFTER, age=40)
@@ -119,12 +114,12 @@ class Case:
         """Check that the index answers, each file as it was or as it is, and all alike where one commit was promised."""
         if self.scenario == "create":
             try:
-                Store.open(self.index).close()
+                Reader.open(self.index).close()
             except IndexMissing:
                 return
         if self.scenario == "mend":
-            with Store.open(self.index) as store:
-                sound = not store.check()
+            with Reader.open(self.index) as store:
+                sound = not check(store)
                 assert store.state().keys() == (AFTER if sound else BEFORE).keys()
             if not sound:
                 return
@@ -294,7 +289,7 @@ def test_a_read_only_index_answers_and_no_file_is_made(child, figures):
 
 def answers(index):
     """What the index gives for some questions: passages, places and scores; all of them, so that no tie decides."""
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         held = Vectors.load(store, index)
         near = [held.search(vector, 99) for vector in FakeEncoder(16).encode([CARS, SHIPS, "Lahore"])]
         worded = [store.search_text([word], top_k=99) for word in ("ministry", "harbour", "lahore", "ordered")]
@@ -345,8 +340,8 @@ def test_a_damaged_file_is_refused_or_made_up_for_and_never_gives_a_wrong_answer
             restored = name == FILE and damaged == older[name]  # the whole file as it was earlier: a state of its own
             if found != (former if restored else expected):
                 told += 1
-                with Store.open(index) as store:
-                    assert store.check(), (turn, name)
+                with Reader.open(index) as store:
+                    assert check(store), (turn, name)
         slowest = max(slowest, time.perf_counter() - started)
         update(folder, rebuild=True)
         assert content_of(index) == AFTER
@@ -356,8 +351,8 @@ def test_a_damaged_file_is_refused_or_made_up_for_and_never_gives_a_wrong_answer
 
 
 def content_of(index):
-    with Store.open(index) as store:
-        assert store.check() == []
+    with Reader.open(index) as store:
+        assert check(store) == []
         assert Vectors.problem(store, index) == ""
         return {p.document.source: p.document.text for p in store.passages(store.ids().tolist()).values()}
 
@@ -365,24 +360,24 @@ def content_of(index):
 def test_a_reader_that_is_open_follows_when_a_damaged_index_is_rebuilt(tmp_path):
     folder, index = write(tmp_path / "articles", BEFORE), tmp_path / "index"
     update(folder)
-    with Store.open(index) as reader:
+    with Reader.open(index) as reader:
         held = Vectors.load(reader, index)
-        change(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
-        assert reader.check()
+        edit(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
+        assert check(reader)
         update(folder, rebuild=True)
-        assert reader.check() == []
+        assert check(reader) == []
         assert len(held.refreshed(reader)) == len(BEFORE)
 
 
 def test_a_rebuild_of_a_damaged_index_that_fails_leaves_it(tmp_path):
     folder, index = write(tmp_path / "articles", BEFORE), tmp_path / "index"
     update(folder)
-    change(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
+    edit(index, "UPDATE documents SET text = 'other' WHERE source = '3.txt'")
     for path in folder.iterdir():
         path.write_text("")
     with pytest.raises(CorpusError, match="stays as it was"):
         update(folder, rebuild=True)
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         assert store.state().keys() == BEFORE.keys()
     assert {path.name for path in index.iterdir()} == LEFT
 
@@ -395,7 +390,7 @@ def test_vectors_of_another_history_are_told_by_the_check(tmp_path):
     update(write(folder, {"new.txt": f"new {SHIPS}"}, age=40))
     (index / FILE).write_bytes(older)
     update(write(folder, {"new.txt": f"new {TRAINS}"}, age=30))
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         assert "--rebuild" in Vectors.problem(store, index)
     update(folder, rebuild=True)
     assert content_of(index)["new.txt"] == f"new {TRAINS}"
@@ -416,13 +411,13 @@ def test_vectors_of_another_history_are_told_by_the_check(tmp_path):
 )
 def test_an_index_of_another_version_says_what_to_run(tmp_path, sql, said):
     update(write(tmp_path / "articles", BEFORE))
-    change(tmp_path / "index", sql)
+    edit(tmp_path / "index", sql)
     if not said:
         assert_agrees(tmp_path / "index")
         return
-    for writable in (False, True):
+    for kind in (Reader, Writer):
         with pytest.raises(StoreError, match=f"{said}.*run `rag index FOLDER --rebuild"):
-            Store.open(tmp_path / "index", writable=writable)
+            kind.open(tmp_path / "index")
     update(tmp_path / "articles", rebuild=True)
     assert_agrees(tmp_path / "index")
 
@@ -433,7 +428,7 @@ def test_the_order_in_which_files_were_made_changes_nothing(tmp_path):
         texts = list(BEFORE.items())
         random.Random(name).shuffle(texts)
         update(write(tmp_path / name / "articles", dict(texts)))
-        with Store.open(tmp_path / name / "index") as store:
+        with Reader.open(tmp_path / name / "index") as store:
             ids, held = store.ids().tolist(), Vectors.load(store, tmp_path / name / "index")
             tops = [held.search(vector, 10) for vector in FakeEncoder(16).encode([CARS, "Lahore", "3"])]
             found.append((store.passages(ids), store.vectors(ids).tobytes(), tops))

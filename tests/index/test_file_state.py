@@ -20,12 +20,13 @@ from rag.answer.assistant import Assistant
 from rag.cli.terminal import show_answer
 from rag.index.file_state import with_states
 from rag.index.indexer import index_folder
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.report.record import answer_record
 from rag.search.hybrid import HybridRetriever
 from rag.types import Citation, State, Status
 from rag.web import answer_html
 from rag.web.conversation import Turn
+from rag.web.library import Library
 
 QUESTION = "How many exhibits did the expo in Multan have?"
 SENTENCE = "The expo in Multan had 2,500 exhibits and 40 halls."
@@ -54,7 +55,7 @@ def asked(folder, *, meanwhile=lambda: None):
             yield from super().generate(messages, max_new_tokens=max_new_tokens)
 
     index, encoder = folder.parent / "index", FakeEncoder()
-    store = Store.open(index)
+    store = Reader.open(index)
     generator = Slow("The expo in Multan had 2,500 exhibits.")
     with Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=3) as assistant:
         answer = assistant.ask(QUESTION)
@@ -66,7 +67,7 @@ def test_no_file_is_read_for_an_answer_that_is_refused(folder, monkeypatch):
     monkeypatch.setattr(refusal, "THRESHOLD", 1.1)
     monkeypatch.setattr(assistant, "with_states", lambda *_: pytest.fail("looked at a file"))
     index, encoder = folder.parent / "index", FakeEncoder()
-    store, generator = Store.open(index), ScriptedGenerator("The expo in Multan had 2,500 exhibits.")
+    store, generator = Reader.open(index), ScriptedGenerator("The expo in Multan had 2,500 exhibits.")
     with Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=3) as refusing:
         assert refusing.ask(QUESTION).status is Status.REFUSED
 
@@ -209,10 +210,47 @@ def test_of_a_hundred_files_each_changed_one_is_flagged_and_no_other(tmp_path):
                 (folder / source).unlink()
             case _:
                 os.utime(folder / source)
-    with Store.open(tmp_path / "index") as store:
+    with Reader.open(tmp_path / "index") as store:
         known = store.state()
         cited = [Citation(source, 0, 1, "T", 1, "", None, 1.0, known[source].sha256) for source in texts]
         assert {c.source: c.state for c in with_states(cited, store)} == expected
+
+
+def same_time(path, change):
+    """Change a file and keep its modification time."""
+    stat = path.stat()
+    change(path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def replace_by_link_within(path):
+    path.rename(path.with_name(".kept"))
+    path.symlink_to(".kept")
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (lambda path: None, State.UNCHANGED),
+        (os.utime, State.UNCHANGED),
+        (lambda path: path.write_text(EXPO.replace("40 halls", "41 halls")), State.CHANGED),
+        (lambda path: same_time(path, edit), State.CHANGED),
+        (replace_by_link_within, State.UNCHANGED),
+        *((change, State.MISSING) for change in LOSSES.values()),
+    ],
+)
+def test_an_answer_the_library_and_the_next_update_see_the_same(folder, change, state):
+    change(folder / "news/expo.txt")
+    answer = asked(folder)
+    library = Library(folder.parent / "index", FakeEncoder)
+    standing = {article.source: article.standing for article in library.articles()}["news/expo.txt"]
+    library.close()
+    summary = run(folder)
+    expected = {State.UNCHANGED: (2, 0, 0), State.CHANGED: (1, 1, 0), State.MISSING: (1, 0, 1)}[state]
+    renamed = (folder / "news/other.txt").exists()
+    assert states(answer) == {state}
+    assert standing.note == state.note
+    assert (summary.unchanged, summary.changed, summary.removed + renamed) == expected
 
 
 @pytest.mark.parametrize("several", [False, True])

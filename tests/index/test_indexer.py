@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from indexing import CARS, SHIPS, TRAINS, Interrupted, content, figures, files, run, set_age, write
 
 from rag.errors import CorpusError, IndexMismatch, ModelError, StoreError
-from rag.index import indexer, sqlite_file
-from rag.index.store import Store
+from rag.index import file_state, indexer, sqlite_file
+from rag.index.integrity import check
+from rag.index.reader import Reader
 from rag.index.vector_file import Vectors, _read_header
+from rag.index.writer import Writer
 from rag.types import Document, Passage
 
 
@@ -44,7 +46,7 @@ def test_the_same_folder_gives_the_same_index(folder):
     found = []
     for name in ("first", "second"):
         run(folder, store_folder=folder.parent / name)
-        with Store.open(folder.parent / name) as store:
+        with Reader.open(folder.parent / name) as store:
             ids = store.ids().tolist()
             found.append((store.passages(ids), store.vectors(ids).tobytes()))
     assert found[0] == found[1]
@@ -54,7 +56,7 @@ def test_the_vector_file_is_current_after_each_run(folder):
     run(folder)
     write(folder, {"trains.txt": TRAINS})
     run(folder)
-    with Store.open(folder.parent / "index") as store:
+    with Reader.open(folder.parent / "index") as store:
         assert _read_header(folder.parent / "index" / "vectors.faiss").made_of.generation == store.meta().generation
 
 
@@ -73,18 +75,18 @@ def test_a_deleted_file_answers_no_more(folder):
     (folder / "cars.txt").unlink()
     assert figures(run(folder)) == {"removed": 1, "unchanged": 1}
     assert content(folder) == files(folder)
-    with Store.open(folder.parent / "index") as store:
+    with Reader.open(folder.parent / "index") as store:
         assert store.search_text(["cars"], top_k=1) == []
 
 
 def test_a_renamed_file_keeps_its_passages_and_embeds_nothing(folder):
     run(folder)
-    with Store.open(folder.parent / "index") as store:
+    with Reader.open(folder.parent / "index") as store:
         ids = store.ids().tolist()
     (folder / "sub/ships.txt").rename(folder / "harbour.txt")
     assert figures(run(folder)) == {"renamed": 1, "unchanged": 1}
     assert content(folder) == files(folder)
-    with Store.open(folder.parent / "index") as store:
+    with Reader.open(folder.parent / "index") as store:
         assert store.ids().tolist() == ids
 
 
@@ -117,7 +119,7 @@ def test_a_touched_file_is_unchanged_and_is_not_read_again_and_again(folder, mon
     run(folder)
     set_age(folder / "cars.txt", 30)
     assert figures(run(folder)) == {"unchanged": 2}
-    monkeypatch.setattr(indexer, "sha256_of", None)
+    monkeypatch.setattr(file_state, "sha256_of", None)
     assert figures(run(folder)) == {"unchanged": 2}
 
 
@@ -140,6 +142,23 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_rest_goes_on(folder):
     assert [source for source, _ in summary.skipped] == ["cars.txt"]
     assert not summary.skipped[0][1].startswith("cars.txt")
     assert sorted(content(folder)) == ["sub/ships.txt", "trains.txt"]
+
+
+def test_a_pipe_in_the_place_of_an_empty_file_is_reported_and_not_waited_for(folder):
+    write(folder, {"empty.txt": ""})
+    run(folder)
+    (folder / "empty.txt").unlink()
+    os.mkfifo(folder / "empty.txt")
+    assert run(folder).skipped == (("empty.txt", "not a regular file; put a copy of the article there instead"),)
+
+
+def test_a_link_that_leads_out_in_the_place_of_a_file_is_removed_though_its_bytes_are_the_same(folder):
+    run(folder)
+    (folder / "cars.txt").rename(folder.parent / "out.txt")
+    (folder / "cars.txt").symlink_to(folder.parent / "out.txt")
+    summary = run(folder)
+    assert figures(summary) == {"removed": 1, "unchanged": 1}
+    assert summary.skipped == (("cars.txt", "a link that leads out of the folder; put a copy there instead"),)
 
 
 def test_a_document_that_cannot_be_stored_is_reported(folder, monkeypatch):
@@ -170,7 +189,7 @@ def test_another_folder_replaces_the_content_in_one_commit(folder, tmp_path):
     run(folder)
     other = write(tmp_path / "other", {"cars.txt": CARS.replace("Lahore", "Multan"), "trains.txt": TRAINS})
     shutil.copystat(folder / "cars.txt", other / "cars.txt")
-    with Store.open(tmp_path / "index") as reader:
+    with Reader.open(tmp_path / "index") as reader:
         seen = []
         summary = run(other, progress=lambda *_: seen.append(sorted(reader.state())))
         assert seen == [["cars.txt", "sub/ships.txt"]] * 3
@@ -220,8 +239,8 @@ def edit(folder, what, name, other=""):
 
 def everything(index):
     """What an index answers with, whatever the ids are."""
-    with Store.open(index) as store:
-        assert store.check() == []
+    with Reader.open(index) as store:
+        assert check(store) == []
         assert not store.has_spare()
         ids = store.ids().tolist()
         passages = store.passages(ids)
@@ -243,7 +262,7 @@ def test_after_any_edits_the_index_is_as_made_from_scratch_and_no_text_that_it_h
         patch.setattr(indexer, "BATCH", batch)
         run(folder, passage_tokens=20)
         for number, edits in enumerate(rounds):
-            with Store.open(folder.parent / "index") as store:
+            with Reader.open(folder.parent / "index") as store:
                 held = {passage.headed for passage in store.passages(store.ids().tolist()).values()}
             for one in edits:
                 edit(folder, *one)
@@ -306,7 +325,7 @@ def test_another_encoder_or_budget_needs_a_rebuild(folder, encoder, tokens, name
     with pytest.raises(IndexMismatch, match=f"{named}.*--rebuild"):
         run(folder, encoder, passage_tokens=tokens)
     assert figures(run(folder, encoder, passage_tokens=tokens, rebuild=True)) == {"added": 2, "embedded": 2}
-    with Store.open(folder.parent / "index") as store:
+    with Reader.open(folder.parent / "index") as store:
         store.require_encoder(encoder.identity)
         assert store.vectors(store.ids().tolist()).shape == (2, encoder.dimension)
         found = Vectors.load(store, folder.parent / "index").search(encoder.encode(["cars"])[0], 9)
@@ -355,7 +374,7 @@ def test_an_interrupted_rebuild_leaves_the_old_index(tmp_path):
 def test_readers_see_the_old_index_until_a_rebuild_is_done(tmp_path):
     folder = write(tmp_path / "articles", {f"{i}.txt": f"{i} {CARS}" for i in range(6)})
     run(folder)
-    with Store.open(tmp_path / "index") as reader:
+    with Reader.open(tmp_path / "index") as reader:
         old = Vectors.load(reader, tmp_path / "index")
         ids = reader.ids().tolist()
         run(folder, rebuild=True, progress=lambda *_: old.is_current(reader) or 1 / 0)
@@ -394,7 +413,7 @@ def test_what_became_of_each_document_is_told_once(folder):
 
 def test_two_runs_at_once_are_one_run_and_one_clear_error(folder, monkeypatch):
     monkeypatch.setattr(sqlite_file, "LOCK_SECONDS", 0.1)
-    with Store.open(folder.parent / "index", writable=True), pytest.raises(StoreError, match="another `rag index`"):
+    with Writer.open(folder.parent / "index"), pytest.raises(StoreError, match="another `rag index`"):
         run(folder)
 
 

@@ -20,8 +20,9 @@ from fakes import FakeEncoder, document, put
 
 from rag.errors import IndexMismatch, StoreError
 from rag.index import faiss_index, vector_file
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.index.vector_file import FILE, Vectors
+from rag.index.writer import Writer
 from rag.types import Scope
 
 QUESTIONS = ["cars and trains", "ships", "number 7", "wings"]
@@ -29,15 +30,15 @@ QUESTIONS = ["cars and trains", "ships", "number 7", "wings"]
 
 @pytest.fixture
 def index(tmp_path):
-    with Store.open(tmp_path, writable=True) as store:
+    with Writer.open(tmp_path) as store:
         put(store, *(document(f"{i}.txt", f"Number {i} is a car. Trains wait {i}.") for i in range(10)))
         Vectors.write(store, tmp_path)
     return tmp_path
 
 
 def commit(index, *documents, remove=()):
-    with Store.open(index, writable=True) as store, store.transaction():
-        store.remove(remove)
+    with Writer.open(index) as store, store.transaction() as transaction:
+        transaction.remove(remove)
         put(store, *documents)
 
 
@@ -46,20 +47,20 @@ def answers(held):
 
 
 def loaded(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         return answers(Vectors.load(store, index))
 
 
 def rebuilt(index):
     """Answers made from the store alone."""
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         return answers(Vectors.load(store, index / "nowhere"))
 
 
 def rewritten(index):
     """Write the file anew, whatever it was."""
     (index / FILE).unlink(missing_ok=True)
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         Vectors.write(store, index)
 
 
@@ -75,7 +76,7 @@ def parts(content):
 
 def test_a_current_file_is_used_without_reading_vectors_from_the_store(index, monkeypatch):
     expected = rebuilt(index)
-    monkeypatch.setattr(Store, "vectors", None)
+    monkeypatch.setattr(Reader, "vectors", None)
     assert loaded(index) == expected
 
 
@@ -91,16 +92,16 @@ def test_a_file_of_an_older_generation_is_caught_up(index):
     found = loaded(index)
     assert found == rebuilt(index)
     assert found[1][0][1] == pytest.approx(0.7071, abs=1e-3)
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         held = {i for answer in found for i, _ in answer}
         assert held <= set(store.ids().tolist())
 
 
 def test_a_file_of_a_newer_generation_than_the_snapshot_is_cut_back(index):
-    with Store.open(index, writable=True) as writer, Store.open(index) as reader, reader.snapshot():
+    with Writer.open(index) as writer, Reader.open(index) as reader, reader.snapshot():
         expected = answers(Vectors.load(reader, index / "nowhere"))
-        with writer.transaction():
-            writer.remove(["7.txt"])
+        with writer.transaction() as transaction:
+            transaction.remove(["7.txt"])
             put(writer, document("new.txt", "Ships sail."))
         Vectors.write(writer, index)
         assert answers(Vectors.load(reader, index)) == expected
@@ -123,7 +124,7 @@ def test_any_flipped_or_missing_byte_is_noticed(index):
     broken += [
         whole[:i] + bytes([whole[i] ^ 1 << int(rng.integers(8))]) + whole[i + 1 :] for i in rng.integers(len(whole), size=200)
     ]
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         for content in broken:
             (index / FILE).write_bytes(content)
             assert vector_file._read(index / FILE) is None
@@ -183,7 +184,7 @@ def test_forged_sizes_neither_crash_nor_fill_the_memory(index, kind, monkeypatch
 
 def test_writing_twice_writes_once(index):
     before = (index / FILE).stat()
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         Vectors.write(store, index)
         assert (index / FILE).stat().st_ino == before.st_ino
         put(store, document("new.txt", "Ships sail."))
@@ -209,7 +210,7 @@ def test_a_fault_at_any_step_is_an_error_and_leaves_the_former_file(index, monke
         raise OSError(28, "No space left on device")
 
     before = (index / FILE).read_bytes()
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         put(store, document("new.txt", "Ships sail."))
         with monkeypatch.context() as patch:
             patch.setattr(os if fault == "fsync" else type(index), fault, fail)
@@ -221,7 +222,7 @@ def test_a_fault_at_any_step_is_an_error_and_leaves_the_former_file(index, monke
 
 
 def test_search_gives_cosines_best_first_and_lower_ids_first_among_equals(tmp_path):
-    with Store.open(tmp_path, writable=True) as store:
+    with Writer.open(tmp_path) as store:
         put(store, *(document(f"{i}.txt", "The same words.") for i in range(9)), document("z.txt", "Others."))
         held = Vectors.load(store, tmp_path)
         assert len(held) == 10
@@ -233,12 +234,12 @@ def test_search_gives_cosines_best_first_and_lower_ids_first_among_equals(tmp_pa
 
 @pytest.mark.parametrize("top_k", [0, -1])
 def test_nothing_asked_nothing_found(index, top_k):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         assert Vectors.load(store, index).search(FakeEncoder().encode(["car"])[0], top_k) == []
 
 
 def test_a_question_that_is_no_vector_finds_nothing_and_one_of_another_size_is_refused(index):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         held = Vectors.load(store, index)
         for number in (np.nan, np.inf):
             assert held.search(np.full(64, number, dtype=np.float32), 5) == []
@@ -248,7 +249,7 @@ def test_a_question_that_is_no_vector_finds_nothing_and_one_of_another_size_is_r
 
 
 def test_refreshing_makes_a_new_object_only_when_the_store_has_changed(index):
-    with Store.open(index) as reader:
+    with Reader.open(index) as reader:
         held = Vectors.load(reader, index)
         before = answers(held)
         assert held.is_current(reader)
@@ -260,17 +261,17 @@ def test_refreshing_makes_a_new_object_only_when_the_store_has_changed(index):
 
 
 def test_an_index_rebuilt_with_another_encoder_is_not_searched_with_the_old_one(index):
-    with Store.open(index) as reader:
+    with Reader.open(index) as reader:
         held = Vectors.load(reader, index)
-        with Store.open(index, writable=True) as writer, writer.transaction():
-            writer.configure(encoder="other:2", folder="/articles", passage_tokens=100)
+        with Writer.open(index) as writer, writer.transaction() as transaction:
+            transaction.configure(encoder="other:2", folder="/articles", passage_tokens=100)
         with pytest.raises(IndexMismatch, match="other:2, not fake:1"):
             held.refreshed(reader)
 
 
 def test_searching_in_threads_while_refreshing_never_mixes_generations(index):
     errors, stop = [], threading.Event()
-    with Store.open(index) as reader, Store.open(index, writable=True) as writer:
+    with Reader.open(index) as reader, Writer.open(index) as writer:
         box = [Vectors.load(reader, index)]
 
         def search():
@@ -309,12 +310,12 @@ def many(index, monkeypatch):
 
 
 def test_many_vectors_are_searched_in_lists_and_what_changed_since_is_seen(many):
-    with Store.open(many) as store:
+    with Reader.open(many) as store:
         before = Vectors.load(store, many)
         assert not faiss_index.is_exact(before._main)
         inode = (many / FILE).stat().st_ino
         commit(many, document("new.txt", "Ships sail."), remove=["7.txt"])
-        with Store.open(many, writable=True) as writer:
+        with Writer.open(many) as writer:
             Vectors.write(writer, many)
         assert (many / FILE).stat().st_ino == inode
         for held in (before.refreshed(store), Vectors.load(store, many)):
@@ -328,13 +329,13 @@ def test_many_vectors_are_searched_in_lists_and_what_changed_since_is_seen(many)
 
 
 def test_the_file_of_many_is_written_anew_when_enough_has_changed_and_an_open_reader_takes_it(many):
-    with Store.open(many) as store:
+    with Reader.open(many) as store:
         held = Vectors.load(store, many)
         for i in range(6):
             commit(many, document(f"new {i}.txt", f"Ships {i} sail."))
             held = held.refreshed(store)
         assert held._recent.ntotal == 6
-        with Store.open(many, writable=True) as writer:
+        with Writer.open(many) as writer:
             Vectors.write(writer, many)
             put(writer, document("last.txt", "Wings."))
         held = held.refreshed(store)
@@ -345,7 +346,7 @@ def test_the_file_of_many_is_written_anew_when_enough_has_changed_and_an_open_re
 def test_a_query_never_trains(many, monkeypatch):
     monkeypatch.setattr(faiss_index, "approximate", None)
     (many / FILE).unlink()
-    with Store.open(many) as store:
+    with Reader.open(many) as store:
         held = Vectors.load(store, many)
         assert faiss_index.is_exact(held._main)
         commit(many, document("new.txt", "Ships sail."))
@@ -358,14 +359,14 @@ def test_an_index_that_grows_or_shrinks_past_the_bound_changes_its_kind(index, m
     rewritten(index)
     monkeypatch.setattr(faiss_index, "EXACT_UP_TO", bound)
     commit(index, document("new.txt", "Ships sail."))
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         Vectors.write(store, index)
         held = Vectors.load(store, index)
     assert (faiss_index.is_exact(held._main), len(held)) == (bound == 99, 21)
 
 
 def test_few_vectors_are_searched_as_by_one_plain_index_to_the_last_bit(index):
-    with Store.open(index, writable=True) as store:
+    with Writer.open(index) as store:
         held = Vectors.load(store, index)
         for i in range(4):
             put(store, document(f"{i}.txt", f"Ships {i} sail. Cars and trains wait."))
@@ -416,11 +417,11 @@ def test_a_search_among_some_finds_what_an_index_of_only_those_would(tmp_path, m
     monkeypatch.setattr(faiss_index, "EXACT_UP_TO", 9 if kind == "approximate" else 999)
     documents = [document(f"{i:03}.txt", f"Car {i} runs. Train {i} waits.") for i in range(60)]
     asked, rng = Scattered().encode(["cars", "trains", "Car 7 runs."]), np.random.default_rng(4)
-    with Store.open(tmp_path / "all", writable=True) as store:
+    with Writer.open(tmp_path / "all") as store:
         put(store, *documents[:50], encoder=Scattered())
         Vectors.write(store, tmp_path / "all")
-        with store.transaction():
-            store.remove([each.source for each in documents[:5]])
+        with store.transaction() as transaction:
+            transaction.remove([each.source for each in documents[:5]])
         put(store, *documents[50:], encoder=Scattered())
         held = Vectors.load(store, tmp_path / "all")
         assert faiss_index.is_exact(held._main) == (kind == "exact")
@@ -429,7 +430,7 @@ def test_a_search_among_some_finds_what_an_index_of_only_those_would(tmp_path, m
             some = sorted(rng.choice(np.arange(5, 60), number, replace=False).tolist())
             ids = store.ids_in(Scope(names=tuple(documents[i].source for i in some)))
             assert len(ids) == 2 * number
-            with Store.open(tmp_path / f"only {number}", writable=True) as only:
+            with Writer.open(tmp_path / f"only {number}") as only:
                 put(only, *(documents[i] for i in some), encoder=Scattered())
                 alone = Vectors.load(only, tmp_path / "nowhere")
                 for vector in asked:
@@ -440,7 +441,7 @@ def test_a_search_among_some_finds_what_an_index_of_only_those_would(tmp_path, m
 
 
 def test_nothing_is_found_among_nothing_and_a_question_that_fits_not_is_treated_as_ever(many):
-    with Store.open(many) as store:
+    with Reader.open(many) as store:
         held, ids = Vectors.load(store, many), store.ids()
         assert held.search_among(store, ids[:0], np.ones(64, dtype=np.float32), 5) == []
         assert held.search_among(store, ids, np.full(64, np.nan, dtype=np.float32), 5) == []

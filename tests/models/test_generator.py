@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rag.types import Message, Written
+    from rag.protocols import Written
+    from rag.types import Message
 
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>"]
 TEMPLATE = (

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rag.cli import app
 from rag.errors import UsageError
-from rag.index.store import Store
+from rag.index.reader import Reader
+from rag.index.writer import Writer
 from rag.report.verify import Standing, read_citations, verify
 
 HALLS = "The expo in Multan had 40 halls."
@@ -27,8 +28,8 @@ def index(tmp_path):
 
 
 def update(index, *documents, remove=()):
-    with Store.open(index, writable=True) as store, store.transaction():
-        store.remove(remove)
+    with Writer.open(index) as store, store.transaction() as transaction:
+        transaction.remove(remove)
         put(store, *documents)
 
 
@@ -47,7 +48,7 @@ def written(*records):
 
 
 def found(index, *citations):
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         return list(verify(read_citations(written(answer(*citations))), store))
 
 
@@ -58,7 +59,7 @@ def standing(index, *citations):
 def now(index, cited):
     """Where the quote, or what is nearest to it, stands now: source and text, checked against the store."""
     (only,) = found(index, cited)
-    with Store.open(index) as store:
+    with Reader.open(index) as store:
         text = store.embedded(only.now.source)[0][0].document.text
     assert text[only.now.start : only.now.end] == only.now.quote
     return only.standing, only.now.source, only.now.quote
@@ -202,7 +203,7 @@ def test_any_file_is_read_or_refused_and_any_citation_decided(shared_index, cont
         citations = read_citations(content)
     except UsageError:
         return
-    with Store.open(shared_index) as store:
+    with Reader.open(shared_index) as store:
         assert all(each.standing in Standing for each in verify(citations, store))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rag.answer import refusal
 from rag.answer.assistant import Assistant
 from rag.index.passages import split
-from rag.index.store import Store
+from rag.index.writer import Writer
 from rag.report.record import answer_record
 from rag.search.copies import collapse, copies_of, counted
 from rag.search.hybrid import HybridRetriever
@@ -75,13 +75,13 @@ def kept_texts(hits: list[Hit]) -> list[str]:
     return [hit.passage.text for hit in collapse(hits)]
 
 
-def put_split(store: Store, *documents: Document) -> None:
-    with store.transaction():
-        store.configure(encoder="fake:1", folder="/articles", passage_tokens=60)
+def put_split(store: Writer, *documents: Document) -> None:
+    with store.transaction() as transaction:
+        transaction.configure(encoder="fake:1", folder="/articles", passage_tokens=60)
         for each in documents:
             passages = split(each, budget=60, count_tokens=count_words)
             vectors = FakeEncoder().encode([passage.headed for passage in passages])
-            store.put(each, passages, vectors, size=1, mtime_ns=1)
+            transaction.put(each, passages, vectors, size=1, mtime_ns=1)
 
 
 # --- what is a copy
@@ -188,7 +188,7 @@ def test_the_fuller_of_two_takes_the_place_of_the_trimmed_one():
 @pytest.mark.parametrize("print_", [lambda _: "\n\n".join(STORY), wire_copy], ids=["the same bytes", "wire copies"])
 def test_an_article_that_lies_there_fifty_times_leaves_room_for_others(tmp_path: Path, print_):
     chance = random.Random(1)
-    with Store.open(tmp_path, writable=True) as store:
+    with Writer.open(tmp_path) as store:
         put_split(store, *(document(f"c{i:02}.txt", print_(chance)) for i in range(50)))
         put_split(store, *(document(f"o{i}.txt", text) for i, text in enumerate(OTHERS)))
         hits = HybridRetriever(store, tmp_path, FakeEncoder()).retrieve(QUESTION, top_k=5)
@@ -202,7 +202,7 @@ def test_an_article_that_lies_there_fifty_times_leaves_room_for_others(tmp_path:
 
 
 def test_without_copies_the_hits_are_those_of_the_searches_alone(tmp_path: Path, monkeypatch):
-    with Store.open(tmp_path, writable=True) as store:
+    with Writer.open(tmp_path) as store:
         put_split(store, document("s.txt", "\n\n".join(STORY)), *(document(f"o{i}.txt", t) for i, t in enumerate(OTHERS)))
         retriever = HybridRetriever(store, tmp_path, FakeEncoder())
         hits = [retriever.retrieve(question, top_k=8) for question in (QUESTION, "What did the court do?")]

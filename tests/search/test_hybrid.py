@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import IndexMismatch
-from rag.index.store import Store
+from rag.index.reader import Reader
+from rag.index.writer import Writer
 from rag.search.copies import collapse
 from rag.search.hybrid import RRF_K, HybridRetriever, reciprocal_rank_fusion
 from rag.types import Hit, Passage, Scope
@@ -41,12 +42,12 @@ HOSTILE = [
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path, writable=True) as opened:
+def store(tmp_path: Path) -> Iterator[Writer]:
+    with Writer.open(tmp_path) as opened:
         yield opened
 
 
-def retriever(store: Store, folder: Path, encoder: FakeEncoder | None = None) -> HybridRetriever:
+def retriever(store: Reader, folder: Path, encoder: FakeEncoder | None = None) -> HybridRetriever:
     return HybridRetriever(store, folder, encoder or FakeEncoder())
 
 
@@ -186,7 +187,7 @@ def test_no_question_text_is_query_syntax(store, tmp_path, question):
 @given(st.text(max_size=80))
 def test_any_question_can_be_asked(tmp_path_factory, question):
     folder = tmp_path_factory.mktemp("any")
-    with Store.open(folder, writable=True) as store:
+    with Writer.open(folder) as store:
         put(store, document("a.txt", "One car."))
         assert retriever(store, folder).retrieve(question, top_k=3)
 
@@ -210,14 +211,14 @@ def test_what_is_committed_while_open_is_found_and_what_is_removed_is_not(store,
     assert [h.passage.text for h in open_now.retrieve("trains", top_k=3)] == ["One car."]
     put(store, document("b.txt", "Two trains."))
     assert open_now.retrieve("trains", top_k=3)[0].passage.text == "Two trains."
-    with store.transaction():
-        store.remove(["b.txt"])
+    with store.transaction() as transaction:
+        transaction.remove(["b.txt"])
     assert [h.passage.text for h in open_now.retrieve("trains", top_k=3)] == ["One car."]
 
 
 def test_what_another_process_commits_is_found_by_a_reader(store, tmp_path):
     put(store, document("a.txt", "One car."))
-    with Store.open(tmp_path) as reader:
+    with Reader.open(tmp_path) as reader:
         open_now = HybridRetriever(reader, tmp_path, FakeEncoder())
         put(store, document("b.txt", "Two trains."))
         assert open_now.retrieve("trains", top_k=3)[0].passage.text == "Two trains."
@@ -226,8 +227,8 @@ def test_what_another_process_commits_is_found_by_a_reader(store, tmp_path):
 def test_an_emptied_index_has_no_hits(store, tmp_path):
     put(store, document("a.txt", "One car."))
     open_now = retriever(store, tmp_path)
-    with store.transaction():
-        store.remove(["a.txt"])
+    with store.transaction() as transaction:
+        transaction.remove(["a.txt"])
     assert open_now.retrieve("car", top_k=3) == []
 
 
@@ -306,7 +307,7 @@ def test_lists_full_of_copies_are_not_made_longer_than_the_scope_is_large(store,
 
 def test_a_question_of_all_articles_looks_for_no_scope(store, tmp_path, monkeypatch):
     put(store, document("a.txt", "One car."))
-    monkeypatch.setattr(Store, "ids_in", None)
+    monkeypatch.setattr(Reader, "ids_in", None)
     assert retriever(store, tmp_path).retrieve("car", top_k=3)
 
 
@@ -315,8 +316,8 @@ def test_a_scope_holds_what_is_committed_while_open(store, tmp_path):
     open_now = retriever(store, tmp_path)
     put(store, document("a/2.txt", "Two ships."))
     assert sources(open_now.retrieve("train", top_k=3, scope=Scope(names=("a/",)))) == {"a/1.txt", "a/2.txt"}
-    with store.transaction():
-        store.remove(["a/1.txt"])
+    with store.transaction() as transaction:
+        transaction.remove(["a/1.txt"])
     assert sources(open_now.retrieve("train", top_k=3, scope=Scope(names=("a/",)))) == {"a/2.txt"}
 
 

@@ -38,6 +38,9 @@ QUANTITIES = [
     ("2,500 exhibits", "2500 exhibits", True),
     ("2\u00a0500 exhibits", "2500 exhibits", True),
     ("2,500 exhibits", "25,000 exhibits", False),
+    ("32 000 exhibits", "32,000 exhibits", True),
+    ("250 300 exhibits", "250300 exhibits", False),
+    ("a quarter of a million people", "a million people", False),
     ("2.5 tons", "25 tons", False),
     ("12 lakh people", "1.2 million people", True),
     ("3 crore people", "30 million people", True),
@@ -174,7 +177,7 @@ def test_a_quantity_says_where_it_stands_and_what_it_is_worth():
 
 def test_units_are_told_for_each_number():
     assert measured("5 km and five miles, or $5") == {"5": {"kilometre", "mile", "dollar"}}
-    assert measured("TOP 10, the 5 won medals, COP 28, 3 real friends, ALL 50 states") == {}
+    assert measured("TOP 10, the 5 won medals, COP 28, 3 real friends, ALL 50 states, GBP1, 163 CAD patients") == {}
 
 
 def test_a_text_is_rewritten_with_digits_for_words_alone_or_for_scales_too():

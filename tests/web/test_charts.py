@@ -17,7 +17,7 @@ from fakes import document, put, sentence_passages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.index.store import Store
+from rag.index.writer import Writer
 from rag.types import Passage
 from rag.web import charts
 
@@ -195,7 +195,7 @@ def test_dots_are_smaller_where_there_are_more():
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(tmp_path / "index", writable=True) as store:
+    with Writer.open(tmp_path / "index") as store:
         put(
             store,
             *(replace(document(f"{n}.txt", f"Car {n} is red. Train {n} waits."), published="2024-09-06") for n in range(5)),
@@ -218,8 +218,8 @@ def test_of_many_passages_an_even_part_is_drawn(store, monkeypatch):
 
 
 def test_an_emptied_index_has_no_map(store):
-    with store.transaction():
-        store.remove([f"{n}.txt" for n in range(5)])
+    with store.transaction() as transaction:
+        transaction.remove([f"{n}.txt" for n in range(5)])
     assert charts.collection_map(store) == ""
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fakes import document, put
 
-from rag.index.store import Store
+from rag.index.writer import Writer
 from rag.web.examples import example_questions
 
 EXPO = "At the Great Hall people met Jane Q. Then Jane van Dyck met with Jane Alice Smith, and saw Mega Motors."
 
 
 def questions(tmp_path, *documents, **options):
-    with Store.open(tmp_path, writable=True) as store:
+    with Writer.open(tmp_path) as store:
         put(store, *documents)
         return example_questions(store, **options)
 

@@ -17,8 +17,11 @@ from pathspec import GitIgnoreSpec
 
 from rag.errors import CorpusError, UsageError
 from rag.files.folder import IGNORE, find_files
+from rag.index import file_state
 from rag.index.indexer import index_folder
-from rag.index.store import FILE, Store
+from rag.index.reader import Reader
+from rag.index.schema import FILE
+from rag.index.writer import Writer
 from rag.web import library as library_module
 from rag.web.library import ADDED, Library, Standing, _pattern
 
@@ -215,7 +218,7 @@ def test_files_whose_time_is_as_noted_are_not_read(library, home, monkeypatch):
     for path in home.iterdir():
         os.utime(path, ns=(OLD, OLD))
     updated(library)
-    monkeypatch.setattr(library_module, "sha256_of", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(file_state, "sha256_of", lambda path: pytest.fail(f"read {path}"))
     assert set(standings(library).values()) == {Standing.INDEXED}
 
 
@@ -464,7 +467,7 @@ def test_others_read_the_last_commit_while_an_update_goes_on_and_a_second_one_wa
     assert encoder.begun.wait(5)
     assert library.state.running
     assert not library.start_update()
-    with Store.open(index) as other:
+    with Reader.open(index) as other:
         assert "2,500" in other.embedded("expo.txt")[0][0].text
     assert "2,500" in library.document("expo.txt").text
     encoder.may.set()
@@ -488,7 +491,7 @@ def test_an_update_that_fails_says_why_and_the_next_one_goes_on(index, home):
 
 
 def test_another_writer_at_work_is_told(library, index):
-    with Store.open(index, writable=True):
+    with Writer.open(index):
         assert "another" in updated(library).problem.lower()
 
 

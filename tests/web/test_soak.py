@@ -13,7 +13,7 @@ from fakes import ScriptedGenerator
 
 from rag.answer import refusal
 from rag.answer.assistant import Assistant
-from rag.index.store import Store
+from rag.index.reader import Reader
 from rag.search.hybrid import HybridRetriever
 from rag.types import Options
 from rag.web.answering import SharedAssistant, with_question
@@ -39,7 +39,7 @@ def test_nothing_grows_over_many_questions_updates_and_files(tmp_path, monkeypat
     started = time.perf_counter()
     index = indexed(tmp_path, **{f"a{n}": f"Story {n}. The expo had {n} exhibits in {n % 12 + 1} halls." for n in range(200)})
     encoder = SmallEncoder()
-    store = Store.open(index)
+    store = Reader.open(index)
     generator = ScriptedGenerator("The expo had 7 exhibits in 8 halls.")
     assistant = Assistant(HybridRetriever(store, index, encoder), encoder, generator, store=store, passages_read=8)
     opening = BackgroundAssistant(lambda progress: assistant)

@@ -1,0 +1,57 @@
+"""The rules of the answering logic, each with what switches it off: what a rule is worth is seen in the answers without it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from unittest import mock
+
+from rag.answer import assistant, claims, grounding, publish, quoting, refusal
+from rag.search import hybrid, question_time
+
+NEVER = re.compile(r"(?!)")
+
+Off = Callable[[], AbstractContextManager[object]]
+
+
+def _with(module: object, name: str, value: object) -> Off:
+    return lambda: mock.patch.object(module, name, value)
+
+
+RULES: Mapping[str, Off] = {
+    # What is found
+    "copies collapsed": _with(hybrid, "collapse", lambda hits: [replace(h, rank=i) for i, h in enumerate(hits, 1)]),
+    "times of questions heeded": _with(question_time, "dates_asked", lambda *_: None),
+    "outdated sentences left out": _with(assistant, "disagreements", lambda *_: []),
+    # What a draft claims
+    "openings such as “According to” dropped": _with(claims, "LEAD_IN", NEVER),
+    "claims of absence not published": _with(grounding, "ABSENCE", NEVER),
+    "echoes of the question not published": _with(grounding, "added_terms", lambda text, _: {text}),
+    "pronouns after an unpublished sentence not published": _with(grounding, "DANGLES", NEVER),
+    # What backs a claim
+    "names and numbers checked": _with(grounding, "_not_held", lambda *_: []),
+    "numbers with their units and things": _with(grounding, "_misread_numbers", lambda *_: []),
+    "numbers with their surroundings": _with(grounding, "_unanchored_numbers", lambda *_: []),
+    "names told in full": _with(grounding, "_told_in_full", lambda *_: frozenset()),
+    "denials checked": _with(grounding, "_denied", lambda *_: ""),
+    "a second sentence cited": _with(grounding, "SECOND_GAIN", 9.0),
+    "sentences that pronouns point to cited": _with(grounding, "POINTS_BACK", NEVER),
+    "comparing questions cite beside": _with(grounding, "_beside", lambda _lost, _question, cited, *_: cited),
+    "unrelated sentences back nothing": _with(grounding, "UNRELATED", -2.0),
+    "support weighed": _with(grounding, "PARTLY", 0.0),
+    # What is printed
+    "cited sentences printed": _with(assistant, "in_own_words", lambda statements, *_: statements),
+    "comparing questions keep the draft's words": _with(quoting, "COMPARES", NEVER),
+    "meaning checked": _with(quoting, "VERIFIED", 0.0),
+    "nearest sentence quoted": _with(assistant, "with_nearest", lambda statements, *_: statements),
+    # Whether to answer
+    "money asked for is money": _with(refusal, "ASKS_MONEY", NEVER),
+    "numbers asked for are numbers": _with(refusal, "ASKS_NUMBER", NEVER),
+    "dates asked for are dates": _with(refusal, "ASKS_DATE", NEVER),
+    "names asked for are names": _with(refusal, "ASKS_NAME", NEVER),
+    "nothing near refused unread": _with(refusal, "NEAR_ENOUGH", -2.0),
+    "refusal by probability": _with(refusal, "THRESHOLD", 0.0),
+    "what articles disagree on told": _with(publish, "_remarks", lambda *_: iter(())),
+}
