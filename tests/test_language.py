@@ -19,12 +19,12 @@ FLOORS: dict[str, dict[str, dict[str, float]]] = {
         "a sentence is outdated": {"precision": 0.0, "recall": 0.0},
     },
     "dates": {
-        "a time or the latest is asked for": {"precision": 0.97, "recall": 0.61},
-        "only articles of that time": {"precision": 0.91, "recall": 0.68},
-        "the exact period, where one is asked for": {"share": 0.46},
+        "a time or the latest is asked for": {"precision": 0.99, "recall": 0.95},
+        "only articles of that time": {"precision": 0.95, "recall": 0.95},
+        "the exact period, where one is asked for": {"share": 0.93},
     },
     "copies": {
-        "copies": {"precision": 0.95, "recall": 0.52},
+        "copies": {"precision": 1.0, "recall": 0.59},
     },
     "newspage": {
         "lines of boilerplate": {"precision": 1.0, "recall": 0.86},

@@ -142,6 +142,32 @@ def test_what_is_told_otherwise_is_no_copy(one, other):
     assert len(kept_texts(hits_of(document("a.txt", one), document("b.txt", other)))) == 2
 
 
+def test_a_table_with_one_other_row_is_no_copy():
+    before = "The jury of the film festival in Karachi named the winners of this year on Friday evening.\n\nFilm | Hina Bilal\n"
+    one, other = (document(f"{name}.txt", f"{before}Music | {name}\n") for name in ("Sana", "Omar"))
+    assert len(kept_texts(hits_of(one, other))) == 2
+
+
+def test_a_copy_has_another_headline_and_a_number_in_it_is_never_lost():
+    headed = [document(f"{i}.txt", f"{head}\n\n{STORY[0]}\n\n{STORY[1]}") for i, head in enumerate(("To open", "1,500 jobs"))]
+    (kept,) = kept_texts(hits_of(*headed, budget=100))
+    assert "1,500" in kept
+    assert [kept] == kept_texts(hits_of(*headed[::-1], budget=100))
+
+
+def test_lines_that_are_no_sentences_are_compared_where_they_are_more_than_a_headline():
+    zones = ("Northern zone\n\nOpen from June", "Southern zone\n\nOpen from May")
+    told = [document(f"{i}.txt", f"{zone}\n\n{STORY[0]}\n\n{STORY[1]}") for i, zone in enumerate(zones)]
+    assert len(kept_texts(hits_of(*told, budget=100))) == 2
+
+
+def test_who_does_it_to_whom_is_no_mere_order_of_words():
+    one, other = (
+        f"{a} beat {b} in the reading test of the schools in the north." for a, b in (("Girls", "boys"), ("Boys", "girls"))
+    )
+    assert len(kept_texts(hits_of(document("a.txt", one), document("b.txt", other)))) == 2
+
+
 def test_lists_of_other_items_are_no_copies():
     before = "The jury of the film festival in Karachi named the winners of this year on Friday evening.\n"
     one, other = (before + "".join(f"- {name}\n" for name in names.split()) for names in ("Sana Omar", "Hina Bilal"))
@@ -257,6 +283,23 @@ def test_a_file_with_another_number_is_no_copy_of_the_sentence_cited():
     start = COPIES[0].text.index(cited)
     citation = Citation("a.txt", start, start + len(cited), cited, 1, "t", None, 1.0, "0")
     assert copies_of(citation, hits) == ()
+
+
+def test_a_sentence_has_copies_where_an_article_adds_sentences_of_its_own_between_those_copied():
+    theirs = document("d.txt", " ".join(line for pair in zip(STORY, OTHERS, strict=False) for line in pair))
+    hits = collapse(hits_of(COPIES[0], theirs, budget=100))
+    assert {hit.passage.document.source for hit in hits} == {"a.txt", "d.txt"}
+    start = COPIES[0].text.index(STORY[1])
+    citation = Citation("a.txt", start, start + len(STORY[1]), STORY[1], 1, "t", None, 1.0, "0")
+    (copy,) = copies_of(citation, hits)
+    assert (copy.source, copy.quote) == ("d.txt", STORY[1])
+
+
+def test_a_quote_that_two_stories_share_makes_neither_a_copy():
+    theirs = document("d.txt", " ".join([OTHERS[0], STORY[1], OTHERS[1]]))
+    start = COPIES[0].text.index(STORY[1])
+    citation = Citation("a.txt", start, start + len(STORY[1]), STORY[1], 1, "t", None, 1.0, "0")
+    assert copies_of(citation, collapse(hits_of(COPIES[0], theirs, budget=100))) == ()
 
 
 def cite(source: str, *copies: str) -> Citation:
