@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 # What makes a copy: of 92 pairs written for it, 25 of 42 copies are found and nothing else (`make bench-language`).
 SAME_WORDS = 0.6  # two sentences may say the same if they share this part of their content words; at 0.7 24 copies are found
 HEADLINES = 1  # a copy may have so many headlines of its own; they are not compared, so more would hide what differs
-STATED = (
-    0.5  # sentences must be this part of the characters, else every word must be the same; at 0 charges by two firms are one
-)
+STATED = 0.5  # sentences must be this part of the characters, else all words must be equal; at 0 charges by two firms are one
 IN_COMMON = 2  # passages of two articles tell one story if they share so many sentences; a single one may be a quote
 
 # How copies are found in time.
