@@ -81,8 +81,9 @@ def _lines(text: str) -> list[Line]:
             list_gap = 0.0
         lines.append(Line(start, end, kind, words))
     first, last = newspage.edges([line.text for line in lines])
+    stays = {Kind.DATE, Kind.FURNITURE}  # else a date at the end would be a passage by itself
     return [
-        line if first <= i < last or line.kind is Kind.DATE else replace(line, kind=Kind.TEASER) for i, line in enumerate(lines)
+        line if first <= i < last or line.kind in stays else replace(line, kind=Kind.TEASER) for i, line in enumerate(lines)
     ]
 
 
