@@ -14,9 +14,9 @@ import language
 # Just under the figures of 2026-11-27 on the whole set; where a rule got better, raise its floor.
 FLOORS: dict[str, dict[str, dict[str, float]]] = {
     "disagreement": {
-        "articles disagree": {"precision": 0.0, "recall": 0.0},
-        "no alarm, where articles agree": {"share": 1.0},
-        "a sentence is outdated": {"precision": 0.0, "recall": 0.0},
+        "articles disagree": {"precision": 0.95, "recall": 0.38},
+        "no alarm, where articles agree": {"share": 0.98},
+        "a sentence is outdated": {"precision": 0.95, "recall": 0.41},
     },
     "dates": {
         "a time or the latest is asked for": {"precision": 0.97, "recall": 0.61},
