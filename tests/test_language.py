@@ -11,31 +11,31 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import language
 
-# Just under the figures of 2026-11-27 on the whole set; where a rule got better, raise its floor.
+# The figures on the whole set, rounded down to three places. Where a rule got better, raise its floor.
 FLOORS: dict[str, dict[str, dict[str, float]]] = {
     "disagreement": {
-        "articles disagree": {"precision": 0.0, "recall": 0.0},
-        "no alarm, where articles agree": {"share": 1.0},
-        "a sentence is outdated": {"precision": 0.0, "recall": 0.0},
+        "articles disagree": {"precision": 0.954, "recall": 0.381},
+        "no alarm, where articles agree": {"share": 0.982},
+        "a sentence is outdated": {"precision": 0.954, "recall": 0.411},
     },
     "dates": {
-        "a time or the latest is asked for": {"precision": 0.99, "recall": 0.95},
-        "only articles of that time": {"precision": 0.95, "recall": 0.95},
-        "the exact period, where one is asked for": {"share": 0.93},
+        "a time or the latest is asked for": {"precision": 1.0, "recall": 0.96},
+        "only articles of that time": {"precision": 0.96, "recall": 0.96},
+        "the exact period, where one is asked for": {"share": 0.937},
     },
     "copies": {
-        "copies": {"precision": 1.0, "recall": 0.59},
+        "copies": {"precision": 1.0, "recall": 0.595},
     },
     "newspage": {
-        "lines of boilerplate": {"precision": 1.0, "recall": 0.86},
+        "lines of boilerplate": {"precision": 1.0, "recall": 0.87},
         "lines of dates": {"precision": 1.0, "recall": 0.9},
         "title": {"share": 0.96},
-        "date of the page": {"precision": 1.0, "recall": 0.96},
+        "date of the page": {"precision": 1.0, "recall": 0.968},
     },
     "followups": {
-        "questions that lean": {"precision": 0.86, "recall": 0.75},
-        "rewritten rightly, of those that lean": {"share": 0.65},
-        "nothing wrong added, of those that stand alone": {"share": 0.8},
+        "questions that lean": {"precision": 0.968, "recall": 0.978},
+        "rewritten rightly, of those that lean": {"share": 0.978},
+        "nothing wrong added, of those that stand alone": {"share": 0.945},
     },
 }
 

@@ -76,6 +76,26 @@ DISAGREE = [
         ("approved", "rejected"),
     ),
 ]
+REVISED = [  # worded otherwise, but the newer says that it revises
+    (
+        BLAST,
+        "A bomb in a parked van tore through the market in Quetta, and six people were killed.",
+        "The number of dead in the blast at the market in Quetta rose overnight to 10.",
+        ("6", "10"),
+    ),
+    (
+        EXPORTS,
+        "Pakistan's car makers brought home $40 million from exports in 2023.",
+        "Pakistan's car exports of 2023 were worth $65 million, the customs office said after correcting an error.",
+        ("$40 million", "$65 million"),
+    ),
+    (
+        "Was the merger of Alpha Bank and Beta Bank approved?",
+        "The regulator approved the merger of Alpha Bank and Beta Bank within a month.",
+        "On appeal the high court rejected the merger of Alpha Bank with Beta Bank.",
+        ("approved", "rejected"),
+    ),
+]
 AGREE = {
     "the same figure": (
         PLANT,
@@ -222,6 +242,16 @@ AGREE = {
         "The battery plant at Port Qasim will employ 1,200 people.",
         "The battery plant at Port Qasim will employ 1,500 people.",
     ),
+    "a revised bound": (
+        BLAST,
+        "In the blast at the market in Quetta 12 people were killed.",
+        "The number of people killed in the blast at the market in Quetta has now climbed to more than 10.",
+    ),
+    "a revised figure of another thing": (
+        BLAST,
+        "In the blast at the market in Quetta 12 people were killed.",
+        "The number of people injured in the blast at the market in Quetta has now climbed to 40.",
+    ),
     "another outcome of another case": (
         "Did the court approve the merger of Alpha Bank and Beta Bank?",
         "The court approved the merger of Alpha Bank and Beta Bank.",
@@ -242,6 +272,14 @@ def test_articles_that_disagree_are_told_with_both_sources_and_dates(question, o
     assert found == f"Articles disagree: {first} (a.txt, 2024-03-01), {second} (b.txt, 2025-02-01)"
 
 
+@pytest.mark.parametrize(("question", "one", "other", "values"), REVISED)
+def test_a_newer_article_that_says_that_it_revises_is_told_however_it_is_worded(question, one, other, values):
+    (found,) = told(question, one, other)
+    assert found == f"Articles disagree: {values[0]} (a.txt, 2024-03-01), {values[1]} (b.txt, 2025-02-01)"
+    assert told(question, one, other, days=("2025-02-01", "2024-03-01")) == []  # an older article revises no newer one
+    assert told(question, one, other, days=(None, "2025-02-01")) == []
+
+
 @pytest.mark.parametrize("name", AGREE)
 def test_articles_that_only_seem_to_disagree_raise_no_alarm(name):
     question, one, other = AGREE[name]
@@ -258,6 +296,12 @@ def test_three_articles_are_one_disagreement_and_those_that_agree_stand_together
     texts = [f"The battery plant at Port Qasim will employ {n} people." for n in (12, 15, 12)]
     (found,) = told(PLANT, *texts)
     assert found == "Articles disagree: 12 (a.txt, 2024-03-01; c.txt, 2025-02-02), 15 (b.txt, 2025-02-01)"
+
+
+def test_an_older_article_that_says_what_the_newest_says_is_not_outdated():
+    texts = [f"The battery plant at Port Qasim will employ {n} people." for n in (12, 15, 15)]
+    (found,) = disagreements(PLANT, evidence_of(PLANT, *texts))
+    assert {sentence.document.source for sentence in found.outdated} == {"a.txt"}
 
 
 def test_without_dates_none_is_outdated_and_the_disagreement_is_told():

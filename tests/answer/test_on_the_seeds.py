@@ -23,7 +23,27 @@ from rag.protocols import Written
 from rag.search.reranking import retriever_over
 
 ROOT = Path(__file__).parents[2]
-EXPECTED = {}
+EXPECTED = {
+    "right": 68,
+    "refused": 104,
+    "citing evidence": 31,
+    "statuses": {"refused": 104, "answered": 32},
+    "verdicts": {"supported": 223, "unsupported": 47},
+    "quoted": 214,
+    "published": 53,
+    "citations": 53,
+    "failed checks": {
+        "names and numbers": 39,
+        "words and meaning": 24,
+        "a statement": 1,
+        "more than the question": 4,
+        "not denied": 1,
+    },
+    "points": -125.6,
+    "support": 230.8,
+    "characters read": 213103,
+    "remarks": 1,
+}
 
 
 class Kept:
