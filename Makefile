@@ -15,6 +15,7 @@ export Q
 BENCH_WORK ?= .bench
 BESIDE ?= qwen2.5-coder-1.5b-instruct,smollm2-135m-instruct
 FITTED_ON ?= seeds nq_open squad2 clapnq
+RULED ?= seeds,nq_open,squad2,hotpotqa
 
 # How many changed rules the tests are run against.
 MUTANTS ?= 60
@@ -23,7 +24,7 @@ MUTANTS ?= 60
 PEERS = $(BENCH_WORK)/peers
 LLAMA = -DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_AVX512=ON -DGGML_AVX512_VNNI=ON
 
-.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth bench-speed bench-language mutants fit-refusal train-checker train-probe screenshots clean
+.PHONY: help ask chat ui index eval install dev lint check test test-long bench-quality bench-retrieval bench-growth bench-speed bench-rules bench-language mutants fit-refusal train-checker train-probe screenshots clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +83,10 @@ bench-growth: .venv/.installed-dev ## measure indexing and searching up to a mil
 bench-speed: .venv/.installed-dev $(PEERS)/.installed ## measure beside other programs' speed: make bench-speed BENCH=folder
 	.venv/bin/python benchmarks/speed.py "$(BENCH)" "$(BENCH_WORK)/speed" "$(PEERS)/bin/python" > "$(BENCH_WORK).md"
 	mv "$(BENCH_WORK).md" benchmarks/speed.md
+
+bench-rules: .venv/.installed-dev ## switch off one rule of answering at a time: make bench-rules BENCH=folder
+	.venv/bin/python benchmarks/rules.py "$(BENCH)" "$(BENCH_WORK)" "$(RULED)" > "$(BENCH_WORK).md"
+	mv "$(BENCH_WORK).md" benchmarks/rules.md
 
 bench-language: .venv/.installed-dev ## measure the rules of language by themselves (seconds)
 	@.venv/bin/python benchmarks/language.py > "$(BENCH_WORK).md"

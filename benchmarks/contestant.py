@@ -35,7 +35,7 @@ ORDER = (
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Give the seconds of a call."""
+    """Return the seconds of a call."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

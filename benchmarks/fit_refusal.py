@@ -54,7 +54,7 @@ def main(files: list[str]) -> None:
 
 
 def of_table(lines: list[dict[str, Any]], needed: set[str]) -> list[dict[str, Any]]:
-    """Give the lines without the signals that a table does not weigh; none where they lack one that it does."""
+    """Return the lines without the signals that a table does not weigh; none where they lack one that it does."""
     there = set(lines[0]["signals"]) if lines else set()
     if not needed <= there or ("found" in needed) != ("found" in there):
         return []
@@ -63,7 +63,7 @@ def of_table(lines: list[dict[str, Any]], needed: set[str]) -> list[dict[str, An
 
 
 def prepared(sets: dict[str, list[dict[str, Any]]]) -> tuple[list[str], Floats, NDArray[np.bool_], Floats]:
-    """Give the signals' names, the signals ``(n, k)``, what is answerable ``(n,)``, and the weights of the lines ``(n,)``."""
+    """Return the signals' names, the signals ``(n, k)``, what is answerable ``(n,)``, and the weights of the lines ``(n,)``."""
     names = list(next(iter(sets.values()))[0]["signals"])
     signals = np.array([[line["signals"][name] for name in names] for lines in sets.values() for line in lines])
     answerable = np.array([line["answerable"] for lines in sets.values() for line in lines])
@@ -72,7 +72,7 @@ def prepared(sets: dict[str, list[dict[str, Any]]]) -> tuple[list[str], Floats, 
 
 
 def cross_validated(sets: dict[str, list[dict[str, Any]]]) -> dict[str, tuple[Floats, NDArray[np.bool_]]]:
-    """Give for each set the probabilities of its lines, each from a fit that has not seen it, and what is answerable."""
+    """Return for each set the probabilities of its lines, each from a fit that has not seen it, and what is answerable."""
     _, signals, answerable, weights = prepared(sets)
     unseen = np.zeros(len(answerable))
     for train, test in StratifiedKFold(10, shuffle=True, random_state=SEED).split(signals, answerable):
@@ -96,12 +96,12 @@ def fitted(sets: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def read(file: str) -> list[dict[str, Any]]:
-    """Give the lines of a file of details."""
+    """Return the lines of a file of details."""
     return [json.loads(line) for line in Path(file).read_text(encoding="utf-8").splitlines()]
 
 
 def fit(signals: Floats, answerable: NDArray[np.bool_], weights: Floats) -> tuple[float, Floats]:
-    """Give intercept and slopes, none below nought; signals in 0..1 share one scale and one L2 penalty."""
+    """Return intercept and slopes, none below nought; signals in 0..1 share one scale and one L2 penalty."""
     kept = np.ones(signals.shape[1], dtype=bool)
     while True:
         model = LogisticRegression(C=3.0).fit(signals[:, kept], answerable, sample_weight=weights)

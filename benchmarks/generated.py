@@ -23,7 +23,7 @@ SYLLABLES = [c + v + e for c in "bdfgklmnprstvz" for v in "aeiou" for e in ("", 
 
 
 def vocabulary(rng: np.random.Generator) -> list[str]:
-    """Give words, most frequent first."""
+    """Return words, most frequent first."""
     made: dict[str, None] = dict.fromkeys(sorted(STOP_WORDS))
     while len(made) < VOCABULARY:
         syllables = np.array(SYLLABLES)[rng.integers(len(SYLLABLES), size=(VOCABULARY, 4))].tolist()
@@ -45,7 +45,7 @@ class Writer:
         self._rng = np.random.default_rng(seed)
 
     def sentences(self, number: int) -> list[str]:
-        """Give sentences of 8 to 25 words."""
+        """Return sentences of 8 to 25 words."""
         lengths = self._rng.integers(8, 26, number)
         drawn = np.minimum(np.searchsorted(self._upto, self._rng.random(lengths.sum())), VOCABULARY - 1)
         words = [self.words[i] for i in drawn.tolist()]
@@ -53,7 +53,7 @@ class Writer:
         return [" ".join(words[end - n : end]).capitalize() + "." for end, n in zip(ends, lengths.tolist(), strict=True)]
 
     def articles(self, number: int) -> Iterator[str]:
-        """Give articles of a title and five paragraphs of five sentences: some 410 words."""
+        """Return articles of a title and five paragraphs of five sentences: some 410 words."""
         for _ in range(number):
             title, *told = self.sentences(26)
             yield "\n\n".join([title[:70].rstrip("."), *(" ".join(told[i : i + 5]) for i in range(0, 25, 5))]) + "\n"
@@ -71,18 +71,18 @@ class Space:
         self._turn = np.ascontiguousarray(turned.T, dtype=np.float32)
 
     def vectors(self, rng: np.random.Generator, number: int) -> NDArray[np.float32]:
-        """Give unit vectors ``(number, DIMENSION)``."""
+        """Return unit vectors ``(number, DIMENSION)``."""
         topics = np.minimum(np.searchsorted(self._upto, rng.random(number)), TOPICS - 1)
         inner = self._topics[topics] + SPREAD * rng.standard_normal((number, LATENT), dtype=np.float32)
         return unit(inner @ self._turn + NOISE * rng.standard_normal((number, DIMENSION), dtype=np.float32))
 
     def questions(self, rng: np.random.Generator, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give for each vector one that is as near to it as a question to its passage: a cosine of about 0.7."""
+        """Return for each vector one that is as near to it as a question to its passage: a cosine of about 0.7."""
         return unit(vectors + unit(rng.standard_normal((len(vectors), LATENT), dtype=np.float32) @ self._turn))
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give vectors of length 1."""
+    """Return vectors of length 1."""
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
@@ -96,7 +96,7 @@ class GeneratedEncoder:
         self._space = Space()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give unit vectors ``(n, DIMENSION)``."""
+        """Return unit vectors ``(n, DIMENSION)``."""
         self.embedded += len(texts)
         return np.concatenate([self._space.vectors(np.random.default_rng(zlib.crc32(text.encode())), 1) for text in texts])
 

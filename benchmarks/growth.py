@@ -74,7 +74,7 @@ class Corpus:
 
 
 def costs(corpus: Corpus) -> tuple[float, float]:
-    """Give what a run costs when nothing has changed, and when one article has: medians of runs that take turns."""
+    """Return what a run costs when nothing has changed, and when one article has: medians of runs that take turns."""
     unchanged, changed = [], []
     for _ in range(REPEATS):
         unchanged.append(corpus.update()[0])
@@ -87,7 +87,7 @@ def costs(corpus: Corpus) -> tuple[float, float]:
 
 
 def seconds_to_embed(sentences: Sequence[str]) -> float:
-    """Give what the real encoder takes for a passage as long as it may be; to it, the words are long."""
+    """Return what the real encoder takes for a passage as long as it may be; to it, the words are long."""
     config = load_config()
     encoder = SentenceEncoder(ensure(config.encoder, "encoder"))
     texts = [""]

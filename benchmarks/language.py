@@ -71,7 +71,7 @@ class Outcome:
 
     @property
     def is_wrong(self) -> bool:
-        """Say whether the rules are wrong."""
+        """Return whether the rules are wrong."""
         return not self.said if self.so is None else self.said != self.so
 
 

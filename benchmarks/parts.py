@@ -14,15 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answer.assistant import Assistant
-from rag.config import Config
+from rag.config import Config, load_config
+from rag.evaluate.figures import Outcome, details, evaluate, measure
+from rag.evaluate.gold import Question
 from rag.index.indexer import index_folder
 from rag.index.reader import Reader
 from rag.models.checker import Checker
 from rag.models.encoder import SentenceEncoder
+from rag.models.loading import load_answer_models
 from rag.protocols import Generator, Written
 from rag.report.record import json_line
 from rag.search.reranking import retriever_over
 from rag.types import Found, Message
+
+ROOT = Path(__file__).parent.parent
 
 
 class Kept:
@@ -51,7 +56,7 @@ class Kept:
         yield Written(*(self._drafts[key][name] for name in ("draft", "surprisal", "known")))
 
     def beside(self, generator: Generator, name: str) -> Kept:
-        """Give another generator that keeps its drafts in the same file."""
+        """Return another generator that keeps its drafts in the same file."""
         return Kept(generator, name, self._file)
 
 
@@ -64,7 +69,7 @@ class KeptVectors:
         self.kept: dict[tuple[str, ...], NDArray[np.float32]] = {}
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give the kept vectors, or encode and keep them."""
+        """Return the kept vectors, or encode and keep them."""
         if (key := tuple(texts)) not in self.kept:
             self.kept[key] = self._encoder.encode(texts)
         return self.kept[key]
@@ -79,13 +84,13 @@ class KeptChecker:
         self._verified: dict[tuple[str, str], float] = {}
 
     def find(self, question: str, texts: Sequence[str]) -> list[Found]:
-        """Give what was found in the texts."""
+        """Return what was found in the texts."""
         if (key := (question, *texts)) not in self._found:
             self._found[key] = self._checker.find(question, texts)
         return self._found[key]
 
     def verify(self, claim: str, evidence: str) -> float:
-        """Give the probability that the claim follows."""
+        """Return the probability that the claim follows."""
         if (key := (claim, evidence)) not in self._verified:
             self._verified[key] = self._checker.verify(claim, evidence)
         return self._verified[key]
@@ -101,7 +106,7 @@ class Parts:
     config: Config
 
     def kept(self) -> Parts:
-        """Give the same parts, none of which does the same work twice."""
+        """Return the same parts, none of which does the same work twice."""
         encoder = KeptVectors(self.encoder) if isinstance(self.encoder, SentenceEncoder) else self.encoder
         checker = KeptChecker(self.checker) if isinstance(self.checker, Checker) else self.checker
         return replace(self, encoder=encoder, checker=checker)
@@ -124,3 +129,40 @@ class Parts:
             passage_tokens=self.config.passage_tokens,
         )
         return index
+
+
+def loaded(work: Path) -> Parts:
+    """Load the configured models; drafts are kept in the folder."""
+    config = load_config()
+    work.mkdir(parents=True, exist_ok=True)
+    models = load_answer_models(config)
+    return Parts(models.encoder, models.checker, Kept(models.generator, config.generator, work / "drafts.jsonl"), config)
+
+
+def sets_of(bench: Path) -> dict[str, tuple[Path, Path]]:
+    """Return the folder of articles and the file of questions of each set, and of the seeds."""
+    sets = {f.parent.name: (f.parent / "articles", f) for f in sorted(bench.glob("*/questions.jsonl"))}
+    return sets | {"seeds": (ROOT / "seeds", ROOT / "tests" / "data" / "questions.jsonl")}
+
+
+def asked(parts: Parts, index: Path, questions: Sequence[Question], out: Path | None = None) -> list[Outcome]:
+    """Ask every question; write each answer to a file of details. A kept draft counts the seconds that it once took."""
+    outcomes: list[Outcome] = []
+    spared = parts.generator.spared
+
+    def watch(outcome: Outcome) -> None:
+        nonlocal spared
+        outcomes.append(replace(outcome, seconds=outcome.seconds + parts.generator.spared - spared))
+        spared = parts.generator.spared
+
+    with parts.opened(index) as asker:
+        evaluate(asker, questions, watch=watch)
+    if out:
+        out.write_text("".join(f"{json_line(details(outcome))}\n" for outcome in outcomes), encoding="utf-8")
+    return outcomes
+
+
+def short(outcomes: Sequence[Outcome]) -> str:
+    """Return the shares of right answers, of answerable questions answered, and of others refused."""
+    report = measure(outcomes)
+    return " / ".join("-" if v is None else f"{v:.2f}" for v in (report.answer_acc, report.answered, report.refuse_recall))

@@ -1,4 +1,4 @@
-"""Measure the whole product on sets of questions: figures with intervals, what each part adds, attacks -> a page of tables.
+"""Measure the whole product on sets of questions: figures with intervals, what the checker adds, attacks -> a page of tables.
 
 usage: quality.py BENCH_FOLDER WORK_FOLDER [--sets A,B] [--limit N] [--generators A,B]
 
@@ -20,23 +20,17 @@ from pathlib import Path
 
 import numpy as np
 from attacks import attacks, poison
-from parts import Kept, Parts
-from rules import RULES
+from parts import Parts, asked, loaded, sets_of, short
 from tables import table
 
 from rag.answer import refusal
-from rag.config import load_config
-from rag.evaluate.figures import MEANINGS, Outcome, details, evaluate, measure
+from rag.evaluate.figures import MEANINGS, Outcome, measure
 from rag.evaluate.gold import Question, load_questions
 from rag.evaluate.measures import holds, overlap
 from rag.index.reader import Reader
 from rag.models.cache import ensure
-from rag.models.checker import Checker
-from rag.models.encoder import SentenceEncoder
 from rag.models.generator import CausalGenerator
-from rag.models.loading import checker_files
 from rag.models.trained import probe_weights
-from rag.report.record import json_line
 from rag.search.hybrid import HybridRetriever
 from rag.search.reranking import READ, RerankingRetriever
 from rag.types import Hit
@@ -47,14 +41,13 @@ RESAMPLES = 1000
 SEED = 0
 DEPTHS = (4, 8)
 WHOLE = 0.9  # of the words of a sentence in order: a passage holds it
-ABLATED = ("seeds", "nq_open", "squad2", "clapnq")  # the sets that are asked again with a part switched off
 SIDE_BY_SIDE = ("seeds", "nq_open", "squad2")  # some questions of these are asked with another generator
-UNCHECKED = ABLATED  # asked without the checker too: other passages are read, so every draft is another
+UNCHECKED = ("seeds", "nq_open", "squad2", "clapnq")  # asked without the checker too: other passages are read then
 DRAWN = 50  # questions a set, for the generators side by side
 
 
 def interval(outcomes: Sequence[Outcome], name: str) -> str:
-    """Give a figure with the 95 % bootstrap interval over the questions; each is a mean over those that it applies to."""
+    """Return a figure with the 95 % bootstrap interval over the questions; each is a mean over those that it applies to."""
     value = measure(outcomes).figures()[name]
     if value is None:
         return "-"
@@ -66,46 +59,9 @@ def interval(outcomes: Sequence[Outcome], name: str) -> str:
     return f"{value:.2f} ({low:.2f}-{high:.2f})"
 
 
-def asked(parts: Parts, index: Path, questions: Sequence[Question], out: Path | None = None) -> list[Outcome]:
-    """Ask every question; write each answer to a file of details. A kept draft counts the seconds that it once took."""
-    outcomes: list[Outcome] = []
-    spared = parts.generator.spared
-
-    def watch(outcome: Outcome) -> None:
-        nonlocal spared
-        outcomes.append(replace(outcome, seconds=outcome.seconds + parts.generator.spared - spared))
-        spared = parts.generator.spared
-
-    with parts.opened(index) as asker:
-        evaluate(asker, questions, watch=watch)
-    if out:
-        out.write_text("".join(f"{json_line(details(outcome))}\n" for outcome in outcomes), encoding="utf-8")
-    return outcomes
-
-
-def ablated(
-    questions: dict[str, list[Question]],
-    indexes: dict[str, Path],
-    kept: dict[str, Parts],
-    before: dict[str, list[Outcome]],
-    work: Path,
-) -> Iterator[list[str]]:
-    """Yield a row for each rule, with the figures of some sets without it and how many of their answers change."""
-    some = {name: of_set for name, of_set in questions.items() if name in ABLATED}
-    for rule, switched_off in RULES.items():
-        row = [f"without: {rule}"]
-        with switched_off():
-            for name, of_set in some.items():
-                done = asked(kept[name], indexes[name], of_set)
-                changed = sum(one.text != other.text for one, other in zip(done, before[name], strict=True))
-                row.append(f"{_short(done)} ({changed})")
-        yield row
-    row = ["without: the checker"]
-    for name, of_set in some.items():
-        unchecked = replace(kept[name], checker=None)
-        done = asked(unchecked, indexes[name], of_set, work / f"{name}-unchecked.jsonl") if name in UNCHECKED else []
-        row.append(_short(done) if done else "not asked")
-    yield row
+def unchecked(parts: Parts, index: Path, questions: Sequence[Question], out: Path) -> list[Outcome]:
+    """Ask without the checker."""
+    return asked(replace(parts, checker=None), index, questions, out.with_name(f"{out.name}-unchecked.jsonl"))
 
 
 def by(hits: Sequence[Hit], rank: str) -> list[Hit]:
@@ -114,7 +70,7 @@ def by(hits: Sequence[Hit], rank: str) -> list[Hit]:
 
 
 def found_at(hits: Sequence[Hit], question: Question, depth: int, rank: str) -> bool:
-    """Say whether one of the best passages, by one of the rankings, is of a gold article and holds the answer.
+    """Return whether one of the best passages, by one of the rankings, is of a gold article and holds the answer.
 
     Where no gold answer stands in the evidence word for word, the passage must hold a sentence of the evidence.
     """
@@ -143,7 +99,7 @@ def retrieval_row(name: str, index: Path, questions: Sequence[Question], parts: 
 
 
 def scifact(folder: Path, index: Path, parts: Parts) -> list[str]:
-    """Give nDCG@10 over whole abstracts by each search, both fused, and reranked; a document counts by its best passage."""
+    """Return nDCG@10 over whole abstracts by each search, both fused, and reranked; a document counts by its best passage."""
     gold: dict[str, set[str]] = {}
     for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines():
         query, document, *_ = line.split("\t")
@@ -180,7 +136,7 @@ def side_by_side(
         other = replace(parts, generator=parts.generator.beside(model, generator))
         outcomes = {name: asked(other, indexes[name], of_set) for name, of_set in drawn.items()}
         seconds = [o.seconds for of_set in outcomes.values() for o in of_set]
-        yield [generator, *(_short(outcomes[name]) for name in drawn), f"{np.median(seconds):.2f}"]
+        yield [generator, *(short(outcomes[name]) for name in drawn), f"{np.median(seconds):.2f}"]
 
 
 def main() -> None:
@@ -192,19 +148,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="questions a set at most")
     parser.add_argument("--generators", default="", help="names to compare with the configured one, parted by commas")
     arguments = parser.parse_args()
-    bench, work, config = arguments.bench, arguments.work, load_config()
-    sets = {f.parent.name: (f.parent / "articles", f) for f in sorted(bench.glob("*/questions.jsonl"))}
-    sets["seeds"] = ROOT / "seeds", ROOT / "tests" / "data" / "questions.jsonl"
+    bench, work = arguments.bench, arguments.work
+    sets = sets_of(bench)
     names = arguments.sets.split(",") if arguments.sets else list(sets)
     beside = [name for name in arguments.generators.split(",") if name]
     for name in beside:
         ensure(name, "generator")  # once a model is loaded, nothing is fetched any more
-    encoder = SentenceEncoder(ensure(config.encoder, "encoder"))
-    files = checker_files() if config.checker else None
-    checker = Checker(*files) if files else None
-    work.mkdir(parents=True, exist_ok=True)
-    generator = CausalGenerator(ensure(config.generator, "generator"), probe=probe_weights(config.generator))
-    parts = Parts(encoder, checker, Kept(generator, config.generator, work / "drafts.jsonl"), config)
+    parts = loaded(work)
+    config = parts.config
     started = time.perf_counter()
 
     questions = {name: load_questions(sets[name][1])[: arguments.limit] for name in names}
@@ -216,7 +167,7 @@ def main() -> None:
         kept[name] = parts.kept()
         outcomes[name] = asked(kept[name], indexes[name], questions[name], work / f"{name}.jsonl")
 
-    used = f"Generator {config.generator}, encoder {config.encoder}, {'with' if checker else 'without'} the checker"
+    used = f"Generator {config.generator}, encoder {config.encoder}, {'with' if parts.checker else 'without'} the checker"
     print(f"{used}, threshold {refusal.THRESHOLD}. 95 % bootstrap intervals over the questions.\n")
     for figure in SHOWN:
         print(f"- {figure}: {MEANINGS[figure]}")
@@ -224,11 +175,10 @@ def main() -> None:
     rows = [[name, str(len(questions[name])), *(interval(outcomes[name], f) for f in SHOWN)] for name in names]
     table(["set", "n", *SHOWN], rows)
 
-    print("Each rule switched off, over the same drafts where they are the same:")
-    print("right / answered / refused rightly (answers that change)\n")
-    some = [name for name in names if name in ABLATED]
-    rows = [["all parts", *(_short(outcomes[name]) for name in some)]]
-    table(["", *some], [*rows, *ablated(questions, indexes, kept, outcomes, work)])
+    some = [name for name in names if name in UNCHECKED]
+    print("With and without the checker: right / answered / refused rightly\n")
+    rows = [["with", *(short(outcomes[name]) for name in some)]]
+    table(["", *some], [*rows, ["without", *(short(unchecked(kept[n], indexes[n], questions[n], work / n)) for n in some)]])
 
     if beside:
         print(f"Generators side by side, on {DRAWN} questions of each set: right / answered / refused rightly\n")
@@ -251,11 +201,6 @@ def main() -> None:
         rows = poison(bench / "poisonedrag_nq", work, parts)
         table(["articles", "questions", "right", "planted", "cited"], rows)
     print(f"{time.perf_counter() - started:.0f} s in all", file=sys.stderr)
-
-
-def _short(outcomes: Sequence[Outcome]) -> str:
-    report = measure(outcomes)
-    return " / ".join("-" if v is None else f"{v:.2f}" for v in (report.answer_acc, report.answered, report.refuse_recall))
 
 
 if __name__ == "__main__":

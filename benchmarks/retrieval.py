@@ -49,7 +49,7 @@ def hits_of(
 
 
 def shares(asked: Sequence[tuple[Question, list[Hit]]], rank: str = "rank") -> str:
-    """Give how often a passage with the answer is among the best, at each depth."""
+    """Return how often a passage with the answer is among the best, at each depth."""
     return " / ".join(f"{np.mean([found_at(hits, q, depth, rank) for q, hits in asked]):.2f}" for depth in DEPTHS)
 
 

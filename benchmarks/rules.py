@@ -1,14 +1,25 @@
-"""The rules of the answering logic, each with what switches it off: what a rule is worth is seen in the answers without it."""
+"""Switch off one rule of the answering logic at a time: what a rule is worth is seen in the answers without it -> a table.
+
+usage: rules.py BENCH_FOLDER WORK_FOLDER SETS
+
+SETS are names parted by commas. Drafts are kept in WORK_FOLDER and are the same for every rule that leaves the prompt alone.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
+from parts import asked, loaded, sets_of, short
+from tables import table
+
 from rag.answer import assistant, claims, grounding, publish, quoting, refusal
+from rag.evaluate.gold import load_questions
 from rag.search import hybrid, question_time
 
 NEVER = re.compile(r"(?!)")
@@ -33,8 +44,6 @@ RULES: Mapping[str, Off] = {
     # What backs a claim
     "names and numbers checked": _with(grounding, "_not_held", lambda *_: []),
     "numbers with their units and things": _with(grounding, "_misread_numbers", lambda *_: []),
-    "numbers with their surroundings": _with(grounding, "_unanchored_numbers", lambda *_: []),
-    "names told in full": _with(grounding, "_told_in_full", lambda *_: frozenset()),
     "denials checked": _with(grounding, "_denied", lambda *_: ""),
     "a second sentence cited": _with(grounding, "SECOND_GAIN", 9.0),
     "sentences that pronouns point to cited": _with(grounding, "POINTS_BACK", NEVER),
@@ -55,3 +64,25 @@ RULES: Mapping[str, Off] = {
     "refusal by probability": _with(refusal, "THRESHOLD", 0.0),
     "what articles disagree on told": _with(publish, "_remarks", lambda *_: iter(())),
 }
+
+
+def main(bench: Path, work: Path, names: list[str]) -> None:
+    """Print a row for each rule: right / answered / refused rightly without it, and how many answers change."""
+    sets, parts = sets_of(bench), loaded(work).kept()
+    questions = {name: load_questions(sets[name][1]) for name in names}
+    indexes = {name: parts.indexed(sets[name][0], work / name) for name in names}
+    before = {name: asked(parts, indexes[name], questions[name]) for name in names}
+    rows = [["all rules", *(short(before[name]) for name in names)]]
+    for rule, switched_off in RULES.items():
+        print(rule, file=sys.stderr, flush=True)
+        with switched_off():
+            without = {name: asked(parts, indexes[name], questions[name]) for name in names}
+        changed = {n: sum(a.text != b.text for a, b in zip(without[n], before[n], strict=True)) for n in names}
+        rows.append([f"without: {rule}", *(f"{short(without[name])} ({changed[name]})" for name in names)])
+    print("# What each rule of answering is worth\n")
+    print("Right / answered / refused rightly, and in brackets how many answers change.\n")
+    table(["", *(f"{name} ({len(questions[name])})" for name in names)], rows)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(","))

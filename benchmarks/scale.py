@@ -22,8 +22,9 @@ from generated import Space, Writer
 from numpy.typing import NDArray
 from tables import table
 
-from rag.index import faiss_index, store
+from rag.index import faiss_index, reader
 from rag.index.reader import Reader
+from rag.index.schema import FILE as ARTICLES_FILE
 from rag.index.vector_file import FILE as VECTORS_FILE
 from rag.index.vector_file import Vectors
 from rag.index.writer import Writer as IndexWriter
@@ -62,7 +63,7 @@ class Drawn:
         self._vectors = dict(zip(questions, vectors, strict=True))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give the vectors of questions."""
+        """Return the vectors of questions."""
         return np.stack([self._vectors[text] for text in texts])
 
 
@@ -108,7 +109,7 @@ def questions(index: Path, total: int, vectors: NDArray[np.float16]) -> tuple[li
 
 
 def truth(vectors: NDArray[np.float16], asked: NDArray[np.float32]) -> list[set[int]]:
-    """Give the ids of the nearest, by comparing with all."""
+    """Return the ids of the nearest, by comparing with all."""
     best = np.zeros((len(asked), 0)), np.zeros((len(asked), 0), dtype=np.int64)
     for start in range(0, len(vectors), 50_000):
         cosines = asked @ vectors[start : start + 50_000].astype(np.float32).T
@@ -135,7 +136,7 @@ def search(index: Path) -> None:
         dense = [timed(lambda vector=vector: retriever._vectors.search(vector, 50)) for vector in vectors]
         lexical = [timed(lambda question=question: held.search_text(terms(question), top_k=50)) for question in asked]
         kept_words = [{i for i, _ in held.search_text(terms(question), top_k=TOP)} for question in asked]
-        store.POSTINGS = sys.maxsize
+        reader.POSTINGS = sys.maxsize
         whole = [timed(lambda question=question: held.search_text(terms(question), top_k=50)) for question in asked]
         all_words = [{i for i, _ in held.search_text(terms(question), top_k=TOP)} for question in asked]
     resident = psutil.Process().memory_info().rss
@@ -156,12 +157,12 @@ def search(index: Path) -> None:
 
 
 def terms(question: str) -> list[str]:
-    """Give the words that are searched for."""
+    """Return the words that are searched for."""
     return [word for word in question.rstrip("?").split() if word not in STOP_WORDS]
 
 
 def timed(work: object) -> float:
-    """Give the processor's seconds of a call."""
+    """Return the processor's seconds of a call."""
     started = time.process_time()
     work()  # type: ignore[operator]
     return time.process_time() - started
@@ -184,7 +185,7 @@ def main(work: Path, sizes: Sequence[int]) -> None:
         expected = truth(vectors[:total], question_vectors)
         recall = np.mean([len(set(a) & b) / TOP for a, b in zip(got["found"], expected, strict=True)])
         p95.append(np.percentile(got["hybrid"], 95))
-        sizes_mb = [(index / name).stat().st_size / 1e6 for name in (store.FILE, VECTORS_FILE)]
+        sizes_mb = [(index / name).stat().st_size / 1e6 for name in (ARTICLES_FILE, VECTORS_FILE)]
         rows.append(
             [
                 f"{total:,}",
@@ -209,7 +210,7 @@ def main(work: Path, sizes: Sequence[int]) -> None:
 
 
 def two(seconds: Sequence[float]) -> str:
-    """Give the median and the 95th percentile in milliseconds."""
+    """Return the median and the 95th percentile in milliseconds."""
     return f"{1000 * np.median(seconds):.1f} / {1000 * np.percentile(seconds, 95):.1f}"
 
 

@@ -105,7 +105,7 @@ class Cold(NamedTuple):
 
 
 def turns(sides: Sequence[Contestant], rounds: int) -> Iterator[Contestant]:
-    """Give each side once a round, each round beginning with another."""
+    """Return each side once a round, each round beginning with another."""
     for number in range(rounds):
         first = number % len(sides)
         yield from (*sides[first:], *sides[:first])
@@ -211,7 +211,7 @@ def writing(wrote: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def quotes(text: str, messages: list[dict[str, str]]) -> bool:
-    """Say whether a draft holds a run of words of what was read."""
+    """Return whether a draft holds a run of words of what was read."""
     said, read = text.split(), " ".join(message["content"] for message in messages).split()
     runs = {tuple(read[i : i + RUN]) for i in range(len(read) - RUN + 1)}
     return any(tuple(said[i : i + RUN]) in runs for i in range(len(said) - RUN + 1))
@@ -249,7 +249,7 @@ def starting(index: Path, generator: Path, cold: Cold) -> None:
 
 
 def page(index: Path) -> tuple[float, float]:
-    """Give the seconds until the page answers, and its peak memory until then."""
+    """Return the seconds until the page answers, and its peak memory until then."""
     started, port = time.perf_counter(), 7877
     process = subprocess.Popen([str(RAG), "ui", "--index", str(index), "--port", str(port)], stderr=subprocess.DEVNULL)  # noqa: S603
     while True:
@@ -317,7 +317,7 @@ def _waited(process: subprocess.Popen[bytes]) -> float:
 
 
 def _peak_mb(pid: int) -> float:
-    """Give the most memory that a process has held, in MB. What its parent tells of it would count the parent's own too."""
+    """Return the most memory that a process has held, in MB. What its parent tells of it would count the parent's own too."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM")), 0.0)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,27 @@ def test_nothing_is_run_that_was_read(module):
             assert not (isinstance(shell := keywords.get("shell"), ast.Constant) and shell.value)
             if isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "torch.load":
                 assert isinstance(only := keywords.get("weights_only"), ast.Constant) and only.value
+
+
+SCRIPTS = sorted(path for folder in ("benchmarks", "training") for path in (ROOT / folder).glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_what_a_script_imports_of_the_package_is_there(script):
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rag":
+            module = importlib.import_module(node.module)
+            names = [name.name for name in node.names]
+            assert [n for n in names if not (hasattr(module, n) or find_spec(f"{node.module}.{n}"))] == []
+
+
+def test_a_module_is_taken_in_at_one_sitting():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {str(path): length for path, length in lengths.items() if length > 400} == {}
+    functions = (
+        (path, node)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert [f"{path}: {node.name}" for path, node in functions if node.end_lineno - node.lineno >= 60] == []

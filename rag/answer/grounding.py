@@ -17,7 +17,7 @@ from rag.answer.claims import claims_of
 from rag.answer.statements import Statement
 from rag.text.quantities import YEAR, counted, measured, numbers
 from rag.text.terms import content_sequence, content_terms
-from rag.text.words import NEGATIONS, WORD, full_names, names, same_name, words
+from rag.text.words import NEGATIONS, WORD, names, same_name, words
 from rag.types import Check, CheckName, Verdict
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ COMPARES = re.compile(
     r"|which of)\b",
     re.IGNORECASE,
 )
-ANCHORED = 0.34  # a sentence backs a number only if it holds at least this share of the claim's other words
 COUNTED_REACH = 5  # a number counts a thing that follows within so many content words
 NEGATION_REACH = 3  # a negation denies the words that follow within so many
 YES_NO = frozenset("is are was were do does did has have had can could will would should may must".split())
@@ -218,20 +217,9 @@ def _not_held(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
     spans = frozenset[str]().union(*(s.words for s in cited))
     around = frozenset[str]().union(*(s.passage_words for s in cited))
     said = frozenset(words(question)) | numbers(question)
-    said |= _told_in_full(text, said, cited)
     named = names(text) | (names(question) & frozenset(words(text)))  # which may begin the sentence
     lost = [w for w in sorted(numbers(text) | named) if not is_in(w, spans) and not (is_in(w, said) and is_like(w, around))]
-    return lost + (_misread_numbers(text, cited) or _unanchored_numbers(text, question, cited))
-
-
-def _told_in_full(text: str, said: frozenset[str], cited: Sequence[Sentence]) -> frozenset[str]:
-    """Return the words of full names in a claim that the question uses in part and the cited articles in full.
-
-    "the Taizhou expo" may be told as "the Taizhou International Automobile Industry Expo", when the article does so.
-    """
-    told = (name for name in full_names(text) if not said.isdisjoint(words(name)))
-    held = (name for name in told if any(name.casefold() in s.document.text.casefold() for s in cited))
-    return frozenset(word for name in held for word in words(name))
+    return lost + _misread_numbers(text, cited)
 
 
 def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
@@ -251,15 +239,6 @@ def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:
     # A number that looks like a year and counts nothing in what is cited is a year there.
     misread += [f"{n} {thing}" for n, thing in counted(text) if YEAR.fullmatch(n) and n not in counts_there]
     return list(dict.fromkeys(misread))
-
-
-def _unanchored_numbers(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
-    """Return the numbers that a claim adds when what is cited holds next to nothing else of it, so speaks of another thing."""
-    added = numbers(text) - numbers(question)
-    figures = content_terms(" ".join(numbers(text)))
-    other = {t for t in content_terms(text) if t not in figures and not t[0].isdigit()}
-    held = {t for t in other if any(t in s.terms for s in cited)}
-    return sorted(added) if len(held) < ANCHORED * len(other) else []
 
 
 def _denied(text: str, cited: Sequence[Sentence]) -> str:

@@ -18,7 +18,7 @@ ModelName = Annotated[str | None, typer.Argument(help="A name of the list, or a 
 
 
 def verify(file: Kept, index: Index = None) -> None:
-    """Say whether what `rag ask --json` cited still stands there."""
+    """Return whether what `rag ask --json` cited still stands there."""
     from rag.config import load_config
     from rag.index.reader import Reader
     from rag.report.verify import Standing, read_citations

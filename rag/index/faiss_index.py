@@ -41,7 +41,7 @@ def approximate(total: int, sample: NDArray[np.float32]) -> Index:
 
 
 def is_exact(index: Index) -> bool:
-    """Say whether an index is the exact kind."""
+    """Return whether an index is the exact kind."""
     return isinstance(index, faiss.IndexIDMap2)
 
 
@@ -51,7 +51,7 @@ def lists(total: int) -> int:
 
 
 def suits(index: Index, total: int) -> bool:
-    """Say whether an index that is made for ``total`` vectors today would be of this kind, with as many lists."""
+    """Return whether an index that is made for ``total`` vectors today would be of this kind, with as many lists."""
     return bool(total <= EXACT_UP_TO if is_exact(index) else total > EXACT_UP_TO and index.nlist == lists(total))
 
 

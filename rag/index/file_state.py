@@ -51,7 +51,7 @@ def look(path: Path, folders: Sequence[Path]) -> Look | None:
 
 
 def is_unchanged(path: Path, now: Look, known: FileState, *, trust_times: bool) -> bool:
-    """Say whether a file is what was indexed; its bytes are read only where size and time do not tell.
+    """Return whether a file is what was indexed; its bytes are read only where size and time do not tell.
 
     :raises OSError: it cannot be read.
     """

@@ -358,7 +358,7 @@ class _Run:
 
 
 def _equal_but_for_source(old: Sequence[Passage], new: Sequence[Passage]) -> bool:
-    """Say whether a file gives the same document at its new path; its format and its title may come from its name."""
+    """Return whether a file gives the same document at its new path; its format and its title may come from its name."""
     if [place_of(passage) for passage in old] != [place_of(passage) for passage in new]:
         return False
     return replace(old[0].document, source=new[0].document.source) == new[0].document

@@ -200,7 +200,7 @@ class Reader:
         return dict(zip(blobs, self._floats(list(blobs.values())), strict=True))
 
     def has_spare(self) -> bool:
-        """Say whether vectors of replaced documents are kept."""
+        """Return whether vectors of replaced documents are kept."""
         return bool(self._rows("SELECT EXISTS (SELECT 1 FROM spare)")[0][0])
 
     def search_text(

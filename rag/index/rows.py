@@ -48,7 +48,7 @@ def spare_crc(digest: bytes, vector: bytes) -> int:
 
 
 def has_table(database: Database, name: str) -> bool:
-    """Say whether the file has a table; one of an older format, opened for reading, lacks some."""
+    """Return whether the file has a table; one of an older format, opened for reading, lacks some."""
     return bool(database.rows("SELECT 1 FROM sqlite_master WHERE name = ?", name))
 
 

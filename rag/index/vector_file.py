@@ -50,7 +50,7 @@ class _Origin(NamedTuple):
     dimension: int
 
     def like(self, other: _Origin) -> bool:
-        """Say whether ids and vectors have the same meaning in both states, though some may be new or gone."""
+        """Return whether ids and vectors have the same meaning in both states, though some may be new or gone."""
         return self._replace(generation=0) == other._replace(generation=0)
 
 
@@ -63,7 +63,7 @@ class _Header(NamedTuple):
     size: int
 
     def serves(self, store: _Origin) -> bool:
-        """Say whether these vectors become the store's own by what it has added and removed since."""
+        """Return whether these vectors become the store's own by what it has added and removed since."""
         return self.made_of.like(store) and self.made_of.generation <= store.generation
 
 
@@ -146,7 +146,7 @@ class Vectors:
         return ""
 
     def _is_of(self, store: Reader) -> bool:
-        """Say whether these are the passages of the store; where the vectors are kept exactly, compare them too."""
+        """Return whether these are the passages of the store; where the vectors are kept exactly, compare them too."""
         ids, vectors = faiss_index.content(self._main)
         held = np.union1d(np.setdiff1d(ids, self._gone), faiss_index.content(self._recent)[0])
         if not np.array_equal(held, store.ids()):
@@ -161,7 +161,7 @@ class Vectors:
         return int(self._main.ntotal) - len(self._gone) + int(self._recent.ntotal)
 
     def is_current(self, store: Reader) -> bool:
-        """Say whether the store has not changed since."""
+        """Return whether the store has not changed since."""
         return self._made_of == _origin(store)
 
     def refreshed(self, store: Reader) -> Self:
@@ -187,7 +187,7 @@ class Vectors:
             return replace(self, _made_of=made_of, _recent=recent, _gone=np.union1d(self._gone, gone[gone <= before]))
 
     def _is_outdone(self, made_of: _Origin) -> bool:
-        """Say whether the file has been written since, and is worth reading again."""
+        """Return whether the file has been written since, and is worth reading again."""
         beside = self._recent.ntotal + len(self._gone)
         if beside <= self._main.ntotal * STALE and faiss_index.suits(self._main, len(self)):
             return False
@@ -225,7 +225,7 @@ class Vectors:
         return _best(faiss_index.search(closer, query, top_k, but=self._gone), top_k)
 
     def _can_compare(self, vector: NDArray[np.float32]) -> bool:
-        """Say whether all numbers of a vector are finite; refuse a vector of another dimension."""
+        """Return whether all numbers of a vector are finite; refuse a vector of another dimension."""
         if vector.shape != (self._main.d,):
             raise IndexMismatch(
                 f"the index holds vectors of {self._main.d} numbers, the question's has shape {vector.shape}; "

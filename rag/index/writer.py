@@ -157,7 +157,7 @@ class Transaction:
         self._write("UPDATE documents SET mtime_ns = ? WHERE source = ?", mtime_ns, source)
 
     def rename(self, old: str, document: Document, *, size: int, mtime_ns: int) -> None:
-        """Give the document at ``old`` the source of ``document``, which is otherwise equal; passages and vectors stay."""
+        """Return the document at ``old`` the source of ``document``, which is otherwise equal; passages and vectors stay."""
         sql = "UPDATE documents SET source = ?, size = ?, mtime_ns = ?, crc = ? WHERE source = ?"
         self._write(sql, document.source, size, mtime_ns, document_crc(document), old)
 

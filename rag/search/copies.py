@@ -61,7 +61,7 @@ class _Saying(NamedTuple):
     states: bool
 
     def is_like(self, other: _Saying) -> bool:
-        """Say whether both say the same in nearly the same words."""
+        """Return whether both say the same in nearly the same words."""
         shared = {*self.terms} & {*other.terms}
         return (
             len(shared) >= SAME_WORDS * len({*self.terms, *other.terms})
@@ -157,7 +157,7 @@ def _holds(passage: Passage, citation: Citation) -> bool:
 
 
 def _tell_one_story(one: Passage, other: Passage) -> bool:
-    """Say whether passages of two articles share so many sentences that one article was copied from the other."""
+    """Return whether passages of two articles share so many sentences that one article was copied from the other."""
     if one.document.source == other.document.source:
         return False
     here, there = ([said for said in _sayings(passage) if said.states] for passage in (one, other))
@@ -172,7 +172,7 @@ def _runs(text: str) -> frozenset[int]:
 
 
 def _adds_nothing(passage: Passage, others: Sequence[Passage]) -> bool:
-    """Say whether all that a passage states, and every number in its own headline, stands in the others."""
+    """Return whether all that a passage states, and every number in its own headline, stands in the others."""
     said, there = _sayings(passage), [one for other in others for one in _sayings(other)]
     keys = {one.key for one in there}
     new = [one for one in said if one.key not in keys]

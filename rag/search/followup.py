@@ -62,7 +62,7 @@ def check_question(question: str) -> str:
 
 
 def is_turn(turn: object) -> bool:
-    """Say whether a value is a turn of a chat: an object with the role of a person or a machine, and text."""
+    """Return whether a value is a turn of a chat: an object with the role of a person or a machine, and text."""
     return isinstance(turn, dict) and turn.get("role") in ("user", "assistant") and isinstance(turn.get("content"), str)
 
 
@@ -105,7 +105,7 @@ def _replacement(before: str, pronoun: str) -> str:
 
 
 def _is_person(question: str, name: str, position: int) -> bool:
-    """Say whether "he" or "she" may stand for a name: a person's, in a question that does not ask for another person."""
+    """Return whether "he" or "she" may stand for a name: a person's, in a question that does not ask for another person."""
     if WHO_IS.fullmatch(question[:position]):
         return OF_NO_PERSON.isdisjoint(words(name))
     said = name.split()

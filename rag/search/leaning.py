@@ -113,7 +113,7 @@ VERB = re.compile(rf"\b(?:{_AUXILIARY}|{_ASKS})\b", re.IGNORECASE)
 
 
 def leans(question: str) -> bool:
-    """Say whether a question needs the one before it: it points to something that it does not name, or asks for too little."""
+    """Return whether a question needs the one before it: it points to something that it does not name, or asks for too little."""
     filler = FILLER.match(question)
     asked = question[filler.end() :] if filler and filler.end() < len(question) else question
     if NEW_TOPIC.match(asked):
@@ -143,7 +143,7 @@ def points_back(question: str) -> list[re.Match[str]]:
 
 
 def _is_explained(question: str, match: re.Match[str]) -> bool:
-    """Say whether a pronoun stands for something that its own question says before it, or for nothing."""
+    """Return whether a pronoun stands for something that its own question says before it, or for nothing."""
     pronoun, before = match[0].lower(), question[: match.start()]
     if names(before):
         return True
@@ -155,7 +155,7 @@ def _is_explained(question: str, match: re.Match[str]) -> bool:
 
 
 def _is_empty(question: str, position: int) -> bool:
-    """Say whether the "it" at ``position`` stands for nothing: "Is it safe to swim in Lake Geneva?"."""
+    """Return whether the "it" at ``position`` stands for nothing: "Is it safe to swim in Lake Geneva?"."""
     found = EMPTY_IT.match(question, position)
     if found and (done_to := found["cost"] or found["fit"]):
         return bool(content_terms(done_to)) and not PRONOUN.search(done_to)

@@ -139,7 +139,7 @@ class Asked:
         return None if self.told_later else self.last
 
     def holds(self, published: str | None) -> bool:
-        """Say whether an article of this ISO date is of that time; one without a date is not."""
+        """Return whether an article of this ISO date is of that time; one without a date is not."""
         first, last = (self.first or date.min).isoformat(), (self._end or date.max).isoformat()
         return published is not None and first <= published <= last
 

@@ -82,7 +82,7 @@ BESIDE_DATE = re.compile(
 
 
 def is_headline(line: str) -> bool:
-    """Say whether a line reads like a headline: short, capital or digit first, no full stop at its end, no date, no link."""
+    """Return whether a line reads like a headline: short, capital or digit first, no full stop at its end, no date, no link."""
     if not (2 < len(line) <= MAX_HEADLINE) or line[-1] in ".,:。۔।" or line[0].islower() or not any(map(str.isalpha, line)):
         return False
     return not (ITEM.match(line) or URL.search(line) or is_boilerplate(line) or is_date_line(line) or dateline(line))
@@ -95,7 +95,7 @@ def dateline(line: str) -> re.Match[str] | None:
 
 
 def is_agency_dateline(line: str) -> bool:
-    """Say whether a dateline names more than a place (``LONDON (Reuters) - ``); ``TRUMP: `` may be a speaker."""
+    """Return whether a dateline names more than a place (``LONDON (Reuters) - ``); ``TRUMP: `` may be a speaker."""
     found = dateline(line)
     return bool(found and found["detail"].strip())
 
@@ -107,24 +107,24 @@ def heading_text(line: str) -> str:
 
 
 def is_boilerplate(line: str) -> bool:
-    """Say whether a whole line is a bare link, a teaser for another article or page furniture."""
+    """Return whether a whole line is a bare link, a teaser for another article or page furniture."""
     return is_teaser(line) or is_furniture(line)
 
 
 def is_teaser(line: str) -> bool:
-    """Say whether a line points to another page: its words answer other questions."""
+    """Return whether a line points to another page: its words answer other questions."""
     label, *rest = LABEL_END.split(line, maxsplit=1)
     labelled = bool(rest) and _speaks_of(POINTERS, POINTERS | BESIDE, label)
     return labelled or bool(URL.fullmatch(line) or LINKS.fullmatch(line)) or opens_teasers(line)
 
 
 def opens_teasers(line: str) -> bool:
-    """Say whether a line is the heading of a list of teasers (``You May Also Like``)."""
+    """Return whether a line is the heading of a list of teasers (``You May Also Like``)."""
     return _is_short(line) and _speaks_of(POINTERS, POINTERS | BESIDE, TOPIC.sub("", line))
 
 
 def is_furniture(line: str) -> bool:
-    """Say whether a line is a button, an advertisement mark or the way to the page (``Home > News``)."""
+    """Return whether a line is a button, an advertisement mark or the way to the page (``Home > News``)."""
     return _is_short(line) and (bool(TRAIL.fullmatch(line)) or _speaks_of(SITE, AROUND, TARGET.sub("", line)))
 
 
@@ -155,7 +155,7 @@ def _speaks_of(needed: frozenset[str], allowed: frozenset[str], line: str) -> bo
 
 
 def _is_small_print(line: str) -> bool:
-    """Say whether a line below an article speaks of the page; a sentence must do so more plainly."""
+    """Return whether a line below an article speaks of the page; a sentence must do so more plainly."""
     if len(line) > MAX_LINE or QUOTE.search(line) or ITEM.match(line):
         return False
     words = WORD.findall(URL.sub("", line).casefold())
@@ -164,7 +164,7 @@ def _is_small_print(line: str) -> bool:
 
 
 def is_date_line(line: str) -> bool:
-    """Say whether a line says little but a date, or a date with its label."""
+    """Return whether a line says little but a date, or a date with its label."""
     return len(line) <= MAX_LINE and any(_stands_alone(line, a, b) for a, b, _ in full_dates(line))
 
 
@@ -197,7 +197,7 @@ def find_title(text: str, fallback: str) -> str:
 
 
 def _is_signed(line: str) -> bool:
-    """Say whether a line says who wrote the article, or where or when."""
+    """Return whether a line says who wrote the article, or where or when."""
     return bool(dateline(line)) or is_date_line(line) or any(_is_byline(line, a, b) for a, b, _ in full_dates(line))
 
 
@@ -245,7 +245,7 @@ def parse_date(value: str) -> str | None:
 
 
 def _is_byline(line: str, start: int, end: int) -> bool:
-    """Say whether the date is a part of its own of a short line, as in ``The Paper, 2023-09-26, by A. Writer``."""
+    """Return whether the date is a part of its own of a short line, as in ``The Paper, 2023-09-26, by A. Writer``."""
     before, after = line[:start].rstrip(), line[end:].lstrip()
     return (
         len(line) <= MAX_LINE

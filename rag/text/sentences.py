@@ -96,7 +96,7 @@ def _blocks(text: str, lines: list[Span]) -> list[list[Span]]:
 
 
 def _is_wrapped(text: str, block: list[Span]) -> bool:
-    """Say whether lines were broken only because the next word did not fit; headlines in a column begin with capitals."""
+    """Return whether lines were broken only because the next word did not fit; headlines in a column begin with capitals."""
     width = max(b - a for a, b in block)
     if len(block) < 3 or not MIN_WRAP_WIDTH <= width <= MAX_WRAP_WIDTH:
         return False
@@ -108,7 +108,7 @@ def _is_wrapped(text: str, block: list[Span]) -> bool:
 
 
 def _continues(text: str, previous: Span, line: Span) -> bool:
-    """Say whether ``line`` continues the sentence of ``previous``."""
+    """Return whether ``line`` continues the sentence of ``previous``."""
     (a, b), (c, d) = previous, line
     return (
         b - a >= MIN_WRAP_WIDTH
@@ -154,7 +154,7 @@ def _ends_sentence(text: str, stop: re.Match[str], first: int, end: int) -> bool
 
 
 def _is_abbreviation(token: str, following: str, *, at_start: bool) -> bool:
-    """Say whether the full stop between ``token`` and the word ``following`` belongs to the token alone."""
+    """Return whether the full stop between ``token`` and the word ``following`` belongs to the token alone."""
     name = token.lower().lstrip("'’-.")
     if name in TITLES:
         return True

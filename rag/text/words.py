@@ -129,12 +129,12 @@ def _lands_of(word: str) -> frozenset[int]:
 
 
 def is_land(word: str) -> bool:
-    """Say whether a lower-case word names a country, a well-known land or city, or its people."""
+    """Return whether a lower-case word names a country, a well-known land or city, or its people."""
     return bool(_lands_of(word))
 
 
 def same_name(one: str, other: str) -> bool:
-    """Say whether two lower-case words name the same place or people, as ``china`` and ``chinese`` do."""
+    """Return whether two lower-case words name the same place or people, as ``china`` and ``chinese`` do."""
     if one == other or stem(one) == stem(other):
         return True
     lands, others = _lands_of(one), _lands_of(other)

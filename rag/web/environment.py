@@ -31,7 +31,7 @@ def prepare() -> Path:
 
 
 def is_prepared() -> bool:
-    """Say whether :func:`prepare` has been called in this process."""
+    """Return whether :func:`prepare` has been called in this process."""
     return bool(prepare.cache_info().currsize)
 
 

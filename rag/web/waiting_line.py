@@ -37,7 +37,7 @@ class WaitingLine:
             return self._tickets.index(ticket)
 
     def leave(self, ticket: object) -> None:
-        """Give up the place of a ticket."""
+        """Return up the place of a ticket."""
         with self._moved:
             self._tickets.remove(ticket)
             self._moved.notify_all()
