@@ -113,7 +113,7 @@ VERB = re.compile(rf"\b(?:{_AUXILIARY}|{_ASKS})\b", re.IGNORECASE)
 
 
 def leans(question: str) -> bool:
-    """Return whether a question needs the one before it: it points to something that it does not name, or asks for too little."""
+    """Return whether a question needs the one before it: it points to something unnamed, or asks for too little."""
     filler = FILLER.match(question)
     asked = question[filler.end() :] if filler and filler.end() < len(question) else question
     if NEW_TOPIC.match(asked):
