@@ -52,7 +52,6 @@ RULES: Mapping[str, Off] = {
     "support weighed": _with(grounding, "PARTLY", 0.0),
     # What is printed
     "cited sentences printed": _with(assistant, "in_own_words", lambda statements, *_: statements),
-    "comparing questions keep the draft's words": _with(quoting, "COMPARES", NEVER),
     "meaning checked": _with(quoting, "VERIFIED", 0.0),
     "nearest sentence quoted": _with(assistant, "with_nearest", lambda statements, *_: statements),
     # Whether to answer

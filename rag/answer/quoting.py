@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rag.answer.claims import ITEM, without_markers
-from rag.answer.grounding import COMPARES
 from rag.answer.statements import Statement, cited_sentences
 from rag.text.terms import content_terms
 from rag.types import Check, CheckName, Verdict
@@ -36,8 +35,8 @@ SAYS_YES_OR_NO = re.compile(r"(?:yes|no)\b", re.IGNORECASE)
 def in_own_words(statements: Sequence[Statement], question: str, verifier: Verifier | None = None) -> tuple[Statement, ...]:
     """Put the cited sentences in the place of each statement that follows them closely, or says what they do not hold.
 
-    A statement that says yes or no, or answers a question that compares, may keep its words: no one sentence says it. One that
-    misnames or miscounts stays unpublished, and is followed by the sentences that it was held against.
+    A statement that says yes or no may keep its words: no one sentence says it. One that misnames or miscounts stays
+    unpublished, and is followed by the sentences that it was held against.
     """
     printed: list[Statement] = []
     places: dict[Sentence, int] = {}  # of the sentences that are printed as quotations
@@ -87,7 +86,7 @@ def _keeps_its_words(statement: Statement, question: str) -> bool:
     said, asked = content_terms(statement.text), content_terms(question)
     held = frozenset[str]().union(*(s.terms for s in statement.sentences))
     around = frozenset[str]().union(*(s.passage_terms for s in statement.sentences))
-    brief = COMPARES.search(question) or SAYS_YES_OR_NO.match(statement.text) or len(said & held) < FOLLOWS * len(held)
+    brief = SAYS_YES_OR_NO.match(statement.text) or len(said & held) < FOLLOWS * len(held)
     return bool(brief) and said <= held | (asked & around) | YES_OR_NO
 
 

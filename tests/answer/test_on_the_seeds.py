@@ -29,7 +29,7 @@ EXPECTED = {
     "citing evidence": 31,
     "statuses": {"refused": 104, "answered": 32},
     "verdicts": {"supported": 221, "unsupported": 45},
-    "quoted": 212,
+    "quoted": 214,
     "published": 53,
     "citations": 53,
     "failed checks": {
