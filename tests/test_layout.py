@@ -6,6 +6,7 @@ import ast
 import importlib
 import subprocess
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -119,3 +120,8 @@ def test_a_module_is_taken_in_at_one_sitting():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
     assert [f"{path}: {node.name}" for path, node in functions if node.end_lineno - node.lineno >= 60] == []
+
+
+def test_nothing_but_the_package_is_installed():
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert (setuptools["py-modules"], setuptools["packages"]["find"]["include"]) == ([], ["rag", "rag.*"])

@@ -496,6 +496,13 @@ def test_where_the_scope_holds_no_article_nothing_is_said_of_the_articles():
     assert not asking._generator.prompts
 
 
+def test_a_refusal_names_three_articles_at_most(unwilling):
+    five = [document(f"{name}.txt", EXPO.text, title=name) for name in "abcde"]
+    answer = assistant(DRAFT, documents=five).ask(QUESTION)
+    assert [hit.passage.document.title for hit in answer.closest] == ["a", "b", "c"]
+    assert answer.text.endswith("The closest articles are “a” (a.txt), “b” (b.txt) and “c” (c.txt).")
+
+
 def test_a_refusal_names_an_article_once_by_its_best_hit(unwilling):
     asking = assistant(DRAFT)
     one, other = asking._retriever.hits

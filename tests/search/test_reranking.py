@@ -56,3 +56,11 @@ def test_the_probability_is_shared_out_over_the_places(places, probability, cut)
     found = Found(probability, tuple((at, p / total) for at, p in places))
     assert found.within(0, cut) + found.within(cut, 51) == pytest.approx(found.within(0, 51))
     assert 0 <= found.within(0, cut) <= probability + 1e-9
+
+
+def test_the_finder_looks_at_the_twenty_best_hits_and_at_more_only_where_more_are_asked_for():
+    documents = [document(f"{i}.txt", f"Car number {i}.") for i in range(30)]
+    for top_k, looked_at in ((8, 20), (25, 25)):
+        finder = FakeChecker()
+        RerankingRetriever(ListRetriever(*documents), finder).retrieve("cars", top_k=top_k)
+        assert len(finder.read) == looked_at
