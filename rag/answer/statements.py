@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rag.types import Citation, Claim, Verdict
@@ -59,11 +59,6 @@ def numbered(statements: Sequence[Statement]) -> tuple[tuple[Claim, ...], tuple[
     claims = tuple(_claim(statement, markers) for statement in statements)
     citations = tuple(_citation(number, sentence, support.get(sentence, 1.0)) for sentence, number in markers.items())
     return claims, citations
-
-
-def unpublished(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """Return the claims of an answer that is refused after all."""
-    return tuple(replace(claim, markers=()) for claim in claims)
 
 
 def _claim(statement: Statement, markers: dict[Sentence, int]) -> Claim:

@@ -47,7 +47,6 @@ _SMALL_BY_LETTER = "|".join(
 )
 NUMERAL = re.compile(rf"{DIGITS}|\b(?:(?:{_SMALL_BY_LETTER})\b|{BEGINS})")
 LEADING_DIGITS = re.compile(DIGITS)
-ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
 _TO_NINTH = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
 _TO_NINETIETH = rf"{_TO_NINTH}|tenth|eleventh|twelfth|\w{{3,6}}teenth|\w{{3,5}}tieth"
 ORDINAL_WORD = re.compile(  # "twenty-first" and "hundred and first", but "five-second"
@@ -101,7 +100,6 @@ class Quantity(NamedTuple):
     unit: str
     counts: str
     is_spelt: bool
-    is_ordinal: bool
 
     @property
     def value(self) -> Decimal | None:
@@ -196,7 +194,7 @@ def _of_digits(text: str, match: re.Match[str]) -> Quantity:
     is_year = not scale and bool(YEAR.fullmatch(match[0])) and match[0] >= "1600"  # 1500 acres, and in 1620 ships left
     stands_alone = not start or not (text[start - 1].isalnum() or text[start - 1] in "_.,")
     counts = _counts(text, after) if stands_alone and not is_year else ""
-    return Quantity(start, after, written, scale, unit, counts, False, bool(ORDINAL.match(text, end)))
+    return Quantity(start, after, written, scale, unit, counts, False)
 
 
 def _of_words(text: str, start: int) -> tuple[int, Quantity | None]:
@@ -221,7 +219,7 @@ def _of_words(text: str, start: int) -> tuple[int, Quantity | None]:
     unit = _unit_after(text, end, written, scale)
     if written == "1" and not scale and unit != PERCENT:
         return end, None  # "one" is mostly a pronoun
-    return end, Quantity(start, end, written, scale, unit, _counts(text, end), True, False)
+    return end, Quantity(start, end, written, scale, unit, _counts(text, end), True)
 
 
 def _below_thousand(match: re.Match[str]) -> Decimal:
