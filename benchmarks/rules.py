@@ -44,6 +44,7 @@ RULES: Mapping[str, Off] = {
     # What backs a claim
     "names and numbers checked": _with(grounding, "_not_held", lambda *_: []),
     "numbers with their units and things": _with(grounding, "_misread_numbers", lambda *_: []),
+    "names told in full": _with(grounding, "_told_in_full", lambda *_: frozenset()),
     "denials checked": _with(grounding, "_denied", lambda *_: ""),
     "a second sentence cited": _with(grounding, "SECOND_GAIN", 9.0),
     "sentences that pronouns point to cited": _with(grounding, "POINTS_BACK", NEVER),

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from contract import check_answer
 from fakes import read_document
 
 import rag
+from rag.models.runtime import working_dtype
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +34,8 @@ LEAST = {
     "quotes_exact": 1.0,
     "every_sentence_cited": 1.0,
 }
-MOST = {"failed": 0, "peak_memory_mb": 3000}
+# A CPU without bf16 holds the weights in fp32, twice the size: 3,712 MB were seen there, and 2,440 with bf16.
+MOST = {"failed": 0, "peak_memory_mb": 3000 if working_dtype() is torch.bfloat16 else 4300}
 
 COMMAND = "from rag.__main__ import main; main()"
 # No socket can be opened to anywhere: what is asked for it fails as with the cable pulled.

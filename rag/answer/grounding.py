@@ -17,7 +17,7 @@ from rag.answer.claims import claims_of
 from rag.answer.statements import Statement
 from rag.text.quantities import YEAR, counted, measured, numbers
 from rag.text.terms import content_sequence, content_terms
-from rag.text.words import NEGATIONS, WORD, names, same_name, words
+from rag.text.words import NEGATIONS, WORD, full_names, names, same_name, words
 from rag.types import Check, CheckName, Verdict
 
 if TYPE_CHECKING:
@@ -217,9 +217,20 @@ def _not_held(text: str, question: str, cited: Sequence[Sentence]) -> list[str]:
     spans = frozenset[str]().union(*(s.words for s in cited))
     around = frozenset[str]().union(*(s.passage_words for s in cited))
     said = frozenset(words(question)) | numbers(question)
+    said |= _told_in_full(text, said, cited)
     named = names(text) | (names(question) & frozenset(words(text)))  # which may begin the sentence
     lost = [w for w in sorted(numbers(text) | named) if not is_in(w, spans) and not (is_in(w, said) and is_like(w, around))]
     return lost + _misread_numbers(text, cited)
+
+
+def _told_in_full(text: str, said: frozenset[str], cited: Sequence[Sentence]) -> frozenset[str]:
+    """Return the words of full names in a claim that the question uses in part and the cited articles in full.
+
+    "the Taizhou expo" may be told as "the Taizhou International Automobile Industry Expo", when the article does so.
+    """
+    told = (name for name in full_names(text) if not said.isdisjoint(words(name)))
+    held = (name for name in told if any(name.casefold() in s.document.text.casefold() for s in cited))
+    return frozenset(word for name in held for word in words(name))
 
 
 def _misread_numbers(text: str, cited: Sequence[Sentence]) -> list[str]:

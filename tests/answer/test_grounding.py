@@ -16,7 +16,7 @@ from rag.answer.evidence import NO_EVIDENCE, Evidence, gather
 from rag.answer.grounding import ground, is_in
 from rag.answer.quoting import in_own_words
 from rag.answer.statements import numbered
-from rag.types import Citation, Claim, Verdict
+from rag.types import Citation, Claim, Hit, Passage, Verdict
 
 EXPO = (
     "The four-day Taizhou expo opened on Tuesday. It has 2,500 exhibits in six rooms. "
@@ -610,6 +610,17 @@ def test_a_thing_of_the_question_may_be_told_by_the_full_name_that_its_passage_g
     draft = "The Taizhou International Automobile Expo has 2,500 exhibits."
     assert published("How many exhibits did the Taizhou expo have?", draft, article)
     assert not published("How many exhibits were there?", draft.replace("Taizhou", "Lahore"), article)
+
+
+def test_a_thing_of_the_question_may_be_told_by_the_full_name_that_stands_in_the_heading_of_its_passage():
+    name = "The Taizhou International Automobile Expo"
+    whole = document("0.txt", f"{name} opened in May.\n\nWith six rooms, the expo has 2,500 exhibits.")
+    second = Passage(whole, 1, whole.text.index("With six"), len(whole.text), name)
+    question = "How many exhibits did the Taizhou expo have?"
+    evidence = gather(question, [Hit(second, 1, 1.0, 0.8, 1.0)], FakeEncoder())
+    for told, is_published in ((name, True), (name.replace("Automobile", "Furniture"), False)):
+        (statement,) = ground(question, f"{told} has 2,500 exhibits.", evidence, encoder=FakeEncoder())
+        assert statement.published is is_published
 
 
 def test_a_year_counts_nothing():
